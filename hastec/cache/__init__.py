@@ -1,0 +1,1 @@
+"""The integrity-checked store of compiled programs and its keys."""

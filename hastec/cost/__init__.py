@@ -1,0 +1,1 @@
+"""What a kernel costs: bytes, flops and issue slots counted on it."""

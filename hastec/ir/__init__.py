@@ -1,0 +1,1 @@
+"""The intermediate representations: types, formats, graph, schedule, kernel."""

@@ -1,0 +1,1 @@
+"""What a table can do: one file a level, one a code."""

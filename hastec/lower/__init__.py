@@ -1,0 +1,1 @@
+"""Region and schedule to kernel."""

@@ -1,0 +1,1 @@
+"""Tables, plans and launches."""

@@ -1,0 +1,1 @@
+"""Size arithmetic, intervals and bounds."""

@@ -1,0 +1,1 @@
+"""Honest measurement, choice and records."""
