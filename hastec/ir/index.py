@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TypeAlias
 
-from hastec.sym.size import Size
+from hastec.sym.size import Atom, Name, Size
 
 ValueId: TypeAlias = int
+
+ZERO = Size()
 
 Interval: TypeAlias = tuple[int, int]
 """Both ends inclusive."""
@@ -25,7 +27,7 @@ class Form:
     """``const + sum(coefficient * value)``; terms in order of value id, no zero coefficient."""
 
     terms: tuple[tuple[ValueId, Size], ...] = ()
-    const: Size = Size()
+    const: Size = ZERO
 
     @staticmethod
     def of(value: int | Size) -> Form:
@@ -101,16 +103,25 @@ def content(size: Size) -> int:
 
 
 def size_interval(size: Size, bound: Interval) -> Interval:
-    """Return bounds of a size expression when every name lies within ``bound`` (natural numbers)."""
+    """Return bounds of a size expression when every name (a natural number) is in ``bound``."""
     lo = hi = 0
     for monomial, c in size.terms:
         low = high = 1
         for atom in monomial:
-            # Quotients and remainders of sizes are no larger than what they divide.
-            a, b = bound if hasattr(atom, "name") else (0, bound[1])
+            a, b = _atom_interval(atom, bound)
             low, high = low * a, high * b
         lo, hi = (lo + c * low, hi + c * high) if c >= 0 else (lo + c * high, hi + c * low)
     return lo, hi
+
+
+def _atom_interval(atom: Atom, bound: Interval) -> Interval:
+    if isinstance(atom, Name):
+        return bound
+    lo, hi = size_interval(atom.left, bound)
+    by = size_interval(atom.right, bound)
+    if atom.op == "%":
+        return 0, max(0, min(hi, by[1] - 1))
+    return lo // max(1, by[1]), hi // max(1, by[0])
 
 
 def _collect(terms: Iterable[tuple[ValueId, Size]], const: Size) -> Form:
@@ -125,13 +136,10 @@ def _exact(size: Size, by: int) -> Size:
 
 
 def _whole_part(size: Size, by: int) -> Size:
-    kept: list[tuple[tuple[object, ...], int]] = []
     whole = Size()
     for monomial, c in size.terms:
         if c % by == 0:
             whole = whole + Size(((monomial, c // by),))
         elif not monomial:
             whole = whole + Size.of(c // by)
-        else:
-            kept.append((monomial, c))
     return whole

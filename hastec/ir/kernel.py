@@ -36,7 +36,8 @@ POINTER = DType("ptr", Kind.UINT, 64, "int64")
 @dataclass(frozen=True, slots=True)
 class Digit:
     """One digit. ``extent`` is its number of values; None if known at run time only (grid: a size
-    or count given with the grid; loop: the bounds of its ``For``)."""
+    or count given with the grid; loop: the bounds of its ``For``).
+    """
 
     name: str
     role: Role
@@ -188,7 +189,8 @@ class Value:
 @dataclass(frozen=True, slots=True)
 class Carry:
     """One state of a loop: its value before, the value that replaces it at the end of each
-    iteration, and the ids of its ``Carried`` and ``Final`` values."""
+    iteration, and the ids of its ``Carried`` and ``Final`` values.
+    """
 
     init: ValueId
     next: ValueId
@@ -231,7 +233,8 @@ class If:
 @dataclass(frozen=True, slots=True)
 class Store:
     """``value`` written at ``pointer`` where ``mask`` holds. ``combine`` is ``set``, or a monoid
-    exact in the table's type (integer sum, min, max, any), then merged atomically."""
+    exact in the table's type (integer sum, min, max, any), then merged atomically.
+    """
 
     table: str
     pointer: ValueId

@@ -1,0 +1,179 @@
+"""Index forms into values and addresses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hastec.ir import arith
+from hastec.ir.define import Definitions
+from hastec.ir.index import Form, Interval, ValueId
+from hastec.ir.kernel import POINTER, Address, Const, Coord, Load, SizeArg, Store, Value
+from hastec.ir.types import I32, I64
+from hastec.sym.size import Divided, Name, Size
+
+
+class Indexing(Definitions):
+    """Builds offsets from the outermost block inwards, and loads and stores through them."""
+
+    # --------------------------------------------------------------------------- index forms
+    def interval(self, form: Form) -> Interval | None:
+        """Return bounds of an index form, if all its values have some."""
+        known = {v: b for v, _ in form.terms if (b := self.values[v].bounds) is not None}
+        return form.interval(known, self.size_bound)
+
+    def form(self, value: Value) -> Form:
+        """Return a value as an index form (constants fold into it)."""
+        if isinstance(value.op, Const):
+            return Form.of(int(value.op.value))
+        if isinstance(value.op, SizeArg) and value.op.name.isidentifier():
+            return Form.of(Size.of(value.op.name))
+        return Form.value(value.id)
+
+    def scalar(self, size: Size) -> Value:
+        """Return a size expression as a value."""
+        total: Value | None = None
+        for monomial, c in size.terms:
+            term: Value | None = None if c == 1 and monomial else self.const(c, self.index_type)
+            for atom in monomial:
+                match atom:
+                    case Name(name):
+                        factor = self.size(name)
+                    case Divided(op, left, right):
+                        fn = "div" if op == "/" else "mod"
+                        factor = self.apply(fn, self.scalar(left), self.scalar(right))
+                term = factor if term is None else self.apply("mul", factor, term)
+            assert term is not None
+            total = term if total is None else self.apply("add", total, term)
+        return total if total is not None else self.const(0, self.index_type)
+
+    def value(self, form: Form) -> Value:
+        """Return an index form as an integer value, the least varying terms added first."""
+        bounds = self.interval(form)
+        total: Value | None = None
+        for term in sorted(form.terms, key=self._rank_of):
+            part = self._term(*term)
+            total = part if total is None else self.apply("add", total, part)
+        if total is None or form.const.terms:
+            const = self._scalar_like(form.const, total)
+            total = const if total is None else self.apply("add", total, const)
+        return self._bounded(total, bounds)
+
+    def _bounded(self, value: Value, bounds: Interval | None) -> Value:
+        if bounds is None or (value.bounds is not None and value.bounds == bounds):
+            return value
+        if value.bounds is not None:
+            bounds = max(bounds[0], value.bounds[0]), min(bounds[1], value.bounds[1])
+        value = replace(value, bounds=bounds)
+        self.values[value.id] = value
+        return value
+
+    def _rank_of(self, term: tuple[ValueId, Size]) -> tuple[int, int, int]:
+        value = self.values[term[0]]
+        return (self.home[value.id].depth, len(value.digits), value.id)
+
+    def _scalar_like(self, size: Size, like: Value | None) -> Value:
+        if size.constant is not None:
+            return self.const(size.constant, like.dtype if like is not None else None)
+        return self.scalar(size)
+
+    def _term(self, value: ValueId, coefficient: Size) -> Value:
+        v = self.values[value]
+        if coefficient.constant == 1:
+            return v
+        if coefficient.constant is None:
+            return self.apply("mul", v, self.scalar(coefficient))
+        bounds = arith.bounds("mul", (v.bounds, (coefficient.constant,) * 2))
+        if self.wide and v.dtype == I32 and not _fits(bounds):
+            v = self.cast(v, I64)
+        return self.apply("mul", v, self.const(coefficient.constant, v.dtype))
+
+    def divide(self, form: Form, by: int | Size) -> tuple[Form, Form]:
+        """Return quotient and remainder by a positive number, exact where terms cancel."""
+        size = Size.of(by)
+        number = size.constant
+        if number == 1:
+            return form, Form.of(0)
+        if number is None:
+            if not form.terms:
+                return Form.of(form.const // size), Form.of(form.const % size)
+            v, n = self.value(form), self.scalar(size)
+            return self.form(self.apply("div", v, n)), self.form(self.apply("mod", v, n))
+        quotient, rest = form.divide(number)
+        bounds = self.interval(rest)
+        if bounds is not None and bounds[0] >= 0 and bounds[1] < number:
+            return quotient, rest
+        v = self.value(rest)
+        n = self.const(number, v.dtype)
+        return (
+            quotient + self.form(self.apply("div", v, n)),
+            self.form(self.apply("mod", v, n)),
+        )
+
+    # -------------------------------------------------------------------------------- memory
+    def pointer(self, table: str, form: Form) -> Value:
+        """Return the address ``form`` elements into a table.
+
+        Offsets are added from the outermost block inwards, scalars before what varies, constants
+        last, so that what does not change in a loop is computed before it.
+        """
+        groups: dict[tuple[int, bool], list[tuple[ValueId, Size]]] = {}
+        for term in form.terms:
+            v = self.values[term[0]]
+            groups.setdefault((self.home[v.id].depth, bool(v.digits)), []).append(term)
+        base: str | ValueId = table
+        digits: tuple[str, ...] = ()
+        keys = sorted(groups)
+        for key in keys:
+            const = form.const if key == keys[-1] else Size()
+            part = self.value(Form(tuple(groups[key]), const))
+            digits = (*digits, *part.digits)
+            base = self.define(Address(base, part.id), POINTER, digits, "at").id
+        if not keys:
+            offset = None if not form.const.terms else self.value(form)
+            op = Address(table, None if offset is None else offset.id)
+            return self.define(op, POINTER, (), "at")
+        return self.values[int(base)]
+
+    def unit(self, form: Form) -> tuple[str, int]:
+        """Return the register or block digit whose coordinate has coefficient 1 in ``form``, or
+        "", and the divisor of the rest.
+        """
+        found, rest = "", form
+        for v, c in form.terms:
+            op = self.values[v].op
+            alone = c.constant == 1 and isinstance(op, Coord)
+            if isinstance(op, Coord) and alone and self.digits[op.digit].role in ("reg", "block"):
+                found, rest = op.digit, form - Form.value(v)
+                break
+        return found, divisor(rest)
+
+    def load(
+        self, table: str, form: Form, mask: Value | None = None, other: float = 0, hint: str = ""
+    ) -> Value:
+        """Return what lies at an index of a table; ``other`` where ``mask`` is false."""
+        pointer = self.pointer(table, form)
+        unit, align = self.unit(form)
+        op = Load(table, pointer.id, None if mask is None else mask.id, other, unit, align)
+        return self.define(op, self.tables[table].dtype, self.digits_of(pointer, mask), hint)
+
+    def store(
+        self, table: str, form: Form, value: Value, mask: Value | None = None, combine: str = "set"
+    ) -> None:
+        """Write ``value`` at an index of a table where ``mask`` holds."""
+        pointer = self.pointer(table, form)
+        where = None if mask is None else mask.id
+        self.block.stmts.append(Store(table, pointer.id, value.id, where, combine, self.span))
+
+
+def divisor(form: Form) -> int:
+    """Return the greatest power of two up to 128 that divides every coefficient of a form."""
+    best = 128
+    for size in (*(c for _, c in form.terms), form.const):
+        for _, c in size.terms:
+            while c % best:
+                best //= 2
+    return best
+
+
+def _fits(bounds: Interval | None) -> bool:
+    return bounds is not None and bounds[0] >= -arith.I32_MAX and bounds[1] <= arith.I32_MAX

@@ -1,0 +1,302 @@
+"""What a table can do: the five capabilities of a level, the cursor they work at, and codes.
+
+Levels and codes are open sets: one file each, known to nobody but the registry. Lowering uses what
+is here and nothing else. A level offers some of
+
+- ``size``    how many positions its fibre has;
+- ``walk``    the coordinate at an ordinal, and whether the position exists and holds a value;
+- ``locate``  the ordinal of a coordinate, and whether it is there;
+- ``spans``   coordinate ranges that may hold and that must hold;
+- ``coded``   the stored words, for an instruction that takes the code undecoded.
+
+A missing one makes a lowering illegal, and the message names it.
+
+Positions. The *ordinal* of a level counts positions within its fibre. The storage order of a
+layout is a list of digits of ordinals; an address is their mixed-radix number. A level whose
+fibres have run-time lengths (a *fibre level*) has one digit with extent 0: everything to the left
+of it is its *group*, and the number stored for that group, the start of the fibre, replaces what
+stands to the left. An index array of a level is addressed by the digits up to that level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from hastec.ir.builder import Builder
+from hastec.ir.format import CodeSpec, Digit, LevelSpec
+from hastec.ir.index import Form
+from hastec.ir.kernel import Table, Value
+from hastec.ir.types import DType
+from hastec.sym.size import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What lowering may rely on.
+
+    ``full``: every coordinate has a position. ``ordered``: coordinates ascend with ordinals.
+    ``unique``: no coordinate twice in a fibre. ``fibre``: lengths are known at run time only.
+    ``uniform``: all fibres of a group have the group's length (padding included). ``sequential``:
+    ordinals must be walked in order (a code that sums gaps). ``unit``: lengths are multiples of it.
+    """
+
+    full: bool = False
+    ordered: bool = True
+    unique: bool = True
+    fibre: bool = False
+    uniform: bool = False
+    sequential: bool = False
+    unit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An array a level or code keeps: its name within the table, element type and length."""
+
+    name: str
+    dtype: DType
+    numel: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One position of a fibre.
+
+    ``coord`` is its coordinate. Three masks (None: always true): ``inside``, the position exists
+    and its coordinate may be used; ``stored``, a value may be read there; ``present``, the table
+    holds an entry there (padding and fillers are not present, though their value reads as 0).
+    """
+
+    coord: Form
+    inside: Value | None = None
+    stored: Value | None = None
+    present: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A part of a format bound to a table: its levels, where positions lie, how values are coded.
+
+    ``dims`` are the dimension names of the format, ``shape`` their sizes. ``extents`` holds the
+    size of each level that has one (dense ones; None for run-time lengths).
+    """
+
+    table: str
+    dtype: DType
+    dims: tuple[str, ...]
+    shape: tuple[Size, ...]
+    levels: tuple[Level, ...]
+    extents: tuple[Size | None, ...]
+    order: tuple[Digit, ...]
+    values: Code
+    fill: float = 0.0
+
+    def array(self, name: str) -> str:
+        """Return the name in a kernel of one of this table's arrays."""
+        return f"{self.table}.{name}"
+
+    def digit_extent(self, digit: Digit) -> Size:
+        """Return the number of values of a storage digit (of a level that has an extent)."""
+        if digit.extent:
+            return Size.of(digit.extent)
+        extent = self.extents[digit.level]
+        if extent is None:
+            raise KeyError(digit.level)
+        return (extent + (digit.div - 1)) // digit.div
+
+    def find(self, dim: str) -> tuple[int, ...]:
+        """Return the levels that store coordinates of a dimension, outermost first."""
+        return tuple(n for n, lv in enumerate(self.levels) if lv.spec.coord.dim == dim)
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where lowering stands in one table: which ordinals are placed and what was read on the way.
+
+    ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
+    level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
+    sequential codes and ``advanced`` what becomes of it.
+    """
+
+    k: Builder
+    layout: Layout
+    ordinals: dict[int, Form] = field(default_factory=dict)
+    starts: dict[int, Form] = field(default_factory=dict)
+    counts: dict[int, Value] = field(default_factory=dict)
+    replaced: dict[int, Form] = field(default_factory=dict)
+    carries: dict[int, Value] = field(default_factory=dict)
+    advanced: dict[int, Value] = field(default_factory=dict)
+    steps: dict[int, Step] = field(default_factory=dict)
+
+    def copy(self) -> Cursor:
+        """Return a cursor that can be moved on without moving this one."""
+        return Cursor(
+            self.k,
+            self.layout,
+            *(dict(d) for d in (self.ordinals, self.starts, self.counts, self.replaced)),
+            *(dict(d) for d in (self.carries, self.advanced, self.steps)),
+        )
+
+    def number(self, name: str) -> Value:
+        """Return a scalar the packed table brings (see ``Level.numbers``)."""
+        return self.k.size(self.layout.array(name))
+
+    def load(
+        self, name: str, dtype: DType, at: Form, mask: Value | None = None, hint: str = ""
+    ) -> Value:
+        """Return an element of one of the table's arrays."""
+        array = self.k.table(Table(self.layout.array(name), dtype))
+        return self.k.load(array, at, mask, hint=hint or name.split(".")[-1])
+
+    def position(self, level: int, per_word: int = 1) -> Form:
+        """Return the address of the position reached, counting digits up to ``level`` only.
+
+        With ``per_word`` > 1, that many neighbours along ``level`` share a word, and the address
+        is that of the word.
+        """
+        return self._address([d for d in self.layout.order if d.level <= level], level, per_word)
+
+    def group(self, level: int) -> Form:
+        """Return the number of the group a fibre of ``level`` belongs to."""
+        left = []
+        for digit in self.layout.order:
+            if digit.level == level and digit.extent == 0:
+                break
+            if digit.level <= level:
+                left.append(digit)
+        return self._address(left, level, 1)
+
+    def fibre(self, level: int) -> Form:
+        """Return the number of a fibre of ``level``: the group, then the digits beside it."""
+        digits = [d for d in self.layout.order if d.level < level]
+        return self._address(digits, level, 1)
+
+    def _address(self, digits: list[Digit], level: int, per_word: int) -> Form:
+        total = Form.of(0)
+        for digit in digits:
+            if digit.level in self.replaced:
+                total = self.replaced[digit.level]
+                continue
+            packed = per_word if digit.level == level and digit.div == 1 else 1
+            if digit.extent and digit.extent // packed == 1 and packed > 1:
+                continue
+            total = self._append(total, digit, packed)
+        return total
+
+    def _append(self, total: Form, digit: Digit, packed: int) -> Form:
+        value = self.digit(digit, packed)
+        if digit.extent == 0 and digit.level in self.starts:
+            start = self.starts[digit.level]
+            if packed > 1:
+                start, _ = self.k.divide(start, packed)
+            return start + value
+        return total * (self.layout.digit_extent(digit) // packed) + value
+
+    def digit(self, digit: Digit, packed: int = 1) -> Form:
+        """Return the value of a storage digit from the ordinal of its level."""
+        value, _ = self.k.divide(self.ordinals[digit.level], digit.div * packed)
+        if digit.extent and not self._topmost(digit):
+            _, value = self.k.divide(value, max(1, digit.extent // packed))
+        return value
+
+    def _topmost(self, digit: Digit) -> bool:
+        """Whether no digit of the same level stands above this one (nothing to strip)."""
+        return not any(
+            d.level == digit.level and d.div > digit.div for d in self.layout.order
+        ) and not any(d.level == digit.level and d.extent == 0 for d in self.layout.order)
+
+
+class Level(Protocol):
+    """One level of one table. ``number`` counts from the outermost."""
+
+    spec: LevelSpec
+    number: int
+    facts: Facts
+
+    def arrays(self) -> tuple[Stored, ...]:
+        """Return the arrays this level keeps."""
+        ...
+
+    def numbers(self) -> tuple[str, ...]:
+        """Return the names of the scalars a packed table brings to kernels for this level."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A level with the capability ``size``."""
+
+    def size(self, at: Cursor) -> Form:
+        """Return the number of positions of the fibre the cursor stands at."""
+        ...
+
+
+@runtime_checkable
+class Walked(Protocol):
+    """A level with the capability ``walk``."""
+
+    def walk(self, at: Cursor, ordinal: Form) -> Step:
+        """Place ``ordinal`` and return what is there. ``size`` was asked before."""
+        ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A level with the capability ``locate``."""
+
+    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+        """Place the ordinal of ``coord`` and return what is there; ``mask`` guards every read."""
+        ...
+
+
+class Code(Protocol):
+    """How words become numbers.
+
+    ``word`` is the stored type, ``per_word`` how many numbers share one, ``sequential`` whether a
+    number needs the ones before it.
+    """
+
+    spec: CodeSpec
+    word: DType
+    per_word: int
+    sequential: bool
+
+
+class IndexCode(Code, Protocol):
+    """A code of coordinates."""
+
+    def read(self, at: Cursor, level: int, array: str, mask: Value | None) -> tuple[Form, Value | None]:
+        """Return the coordinate at the cursor's ordinal of ``level``, and a mask that is false on
+        fillers (None: there are none)."""
+        ...
+
+
+class ValueCode(Code, Protocol):
+    """A code of values."""
+
+    def read(self, at: Cursor, mask: Value | None) -> Value:
+        """Return the value at the cursor, 0 where ``mask`` is false, in its computing type."""
+        ...
+
+    def arrays(self, layout: Layout) -> tuple[Stored, ...]:
+        """Return the arrays values are kept in."""
+        ...
+
+
+class LevelMaker(Protocol):
+    """Makes the level a specification asks for."""
+
+    def __call__(self, spec: LevelSpec, number: int, index: IndexCode) -> Level:
+        """Return the level; HasteError HST3xxx if an option is missing or wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The levels and codes a compilation knows, by name."""
+
+    levels: Mapping[str, LevelMaker]
+    index: Mapping[str, object]
+    values: Mapping[str, object]
