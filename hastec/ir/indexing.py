@@ -47,7 +47,24 @@ class Indexing(Definitions):
         return total if total is not None else self.const(0, self.index_type)
 
     def value(self, form: Form) -> Value:
-        """Return an index form as an integer value, the least varying terms added first."""
+        """Return an index form as an integer value, the least varying terms added first.
+
+        It is computed in 64 bits unless its bounds show that 32 are enough.
+        """
+        bounds = self.interval(form)
+        if not self.wide and not _fits(bounds) and len(form.terms) + len(form.const.terms) > 1:
+            form = Form(tuple(self._long(v, c) for v, c in form.terms), form.const)
+        return self.offset(form)
+
+    def _long(self, value: ValueId, coefficient: Size) -> tuple[ValueId, Size]:
+        return self.cast(self.values[value], I64).id, coefficient
+
+    def offset(self, form: Form) -> Value:
+        """Return an index form as a value in the kernel's offset type.
+
+        In a narrow kernel that is 32 bits: the caller knows that the result is an offset into a
+        table (all have fewer than 2^31 elements); sums that wrap on the way are still right.
+        """
         bounds = self.interval(form)
         total: Value | None = None
         for term in sorted(form.terms, key=self._rank_of):
@@ -125,11 +142,11 @@ class Indexing(Definitions):
         keys = sorted(groups)
         for key in keys:
             const = form.const if key == keys[-1] else Size()
-            part = self.value(Form(tuple(groups[key]), const))
+            part = self.offset(Form(tuple(groups[key]), const))
             digits = (*digits, *part.digits)
             base = self.define(Address(base, part.id), POINTER, digits, "at").id
         if not keys:
-            offset = None if not form.const.terms else self.value(form)
+            offset = None if not form.const.terms else self.offset(form)
             op = Address(table, None if offset is None else offset.id)
             return self.define(op, POINTER, (), "at")
         return self.values[int(base)]

@@ -115,6 +115,7 @@ class Layout:
 class Cursor:
     """Where lowering stands in one table: which ordinals are placed and what was read on the way.
 
+    ``mask`` guards every read (None: no guard): false where the path so far leads nowhere.
     ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
     level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
     sequential codes and ``advanced`` what becomes of it.
@@ -122,6 +123,7 @@ class Cursor:
 
     k: Builder
     layout: Layout
+    mask: Value | None = None
     ordinals: dict[int, Form] = field(default_factory=dict)
     starts: dict[int, Form] = field(default_factory=dict)
     counts: dict[int, Value] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class Cursor:
         return Cursor(
             self.k,
             self.layout,
+            self.mask,
             *(dict(d) for d in (self.ordinals, self.starts, self.counts, self.replaced)),
             *(dict(d) for d in (self.carries, self.advanced, self.steps)),
         )
@@ -146,7 +149,8 @@ class Cursor:
     def load(
         self, name: str, dtype: DType, at: Form, mask: Value | None = None, hint: str = ""
     ) -> Value:
-        """Return an element of one of the table's arrays."""
+        """Return an element of one of the table's arrays; 0 where ``mask`` is false."""
+        mask = self.k.conj((self.mask, mask))
         array = self.k.table(Table(self.layout.array(name), dtype))
         return self.k.load(array, at, mask, hint=hint or name.split(".")[-1])
 
@@ -276,8 +280,8 @@ class IndexCode(Code, Protocol):
 class ValueCode(Code, Protocol):
     """A code of values."""
 
-    def read(self, at: Cursor, mask: Value | None) -> Value:
-        """Return the value at the cursor, 0 where ``mask`` is false, in its computing type."""
+    def read(self, at: Cursor, mask: Value | None, other: float = 0) -> Value:
+        """Return the value at the cursor, ``other`` where ``mask`` is false."""
         ...
 
     def arrays(self, layout: Layout) -> tuple[Stored, ...]:
