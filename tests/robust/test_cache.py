@@ -24,7 +24,7 @@ def test_a_key_depends_on_every_field_and_on_nothing_else() -> None:
     fields: dict[str, str | bytes] = {"text": "a", "target": "sm_90", "blob": b"\0"}
     base = key(fields)
     assert base == key(dict(reversed(list(fields.items()))))
-    others = [
+    others: list[dict[str, str | bytes]] = [
         {**fields, "text": "b"},
         {**fields, "target": "sm_90a"},
         {**fields, "blob": b"\0\0"},
@@ -96,7 +96,7 @@ def test_a_second_load_from_disk_takes_a_few_milliseconds(tmp_path: Path) -> Non
 def test_the_same_entry_is_the_same_bytes(tmp_path: Path) -> None:
     texts = []
     for name in ("a", "b"):
-        path = Store(tmp_path / name).put(KEY, dict(reversed(MADE.files.items())), {}).path
+        path = Store(tmp_path / name).put(KEY, dict(reversed(list(MADE.files.items()))), {}).path
         assert path is not None
         texts.append((path / "manifest.json").read_bytes())
     assert texts[0] == texts[1]
