@@ -44,17 +44,19 @@ class GraphBuilder:
     """Adds nodes to a graph, or to nothing, under fresh ids.
 
     Every method that adds a node returns its id; a node that exists already is not added again.
-    Existing nodes keep their ids. :meth:`build` returns the graph.
+    Existing nodes keep their ids. :meth:`build` returns the graph. With ``shared`` false, nodes
+    that ``graph`` brings along are shared only after they were :meth:`put` back.
     """
 
-    def __init__(self, graph: Graph | None = None, name: str = "") -> None:
+    def __init__(self, graph: Graph | None = None, name: str = "", *, shared: bool = True) -> None:
         self._start = graph or Graph(name, (), (), (), ())
         self.params = list(self._start.params)
         self.monoids = list(self._start.monoids)
         self.outputs = dict(self._start.outputs)
         self.ranks = {r.name: r for r in self._start.ranks}
         self.nodes = {n.id: n for n in self._start.nodes}
-        self._ids = {_key(n.op, n.dtype, n.shape): n.id for n in reversed(self._start.nodes)}
+        existing = reversed(self._start.nodes) if shared else ()
+        self._ids = {_key(n.op, n.dtype, n.shape): n.id for n in existing}
         self._next = max(self.nodes, default=-1) + 1
 
     # -------------------------------------------------------------------------------- declarations
@@ -252,11 +254,15 @@ class GraphBuilder:
     def _ordered(self) -> list[Node]:
         """All nodes in the order they were added, except that operands go before their users."""
         done: dict[NodeId, Node] = {}
+        begun: set[NodeId] = set()
         for first in self.nodes:
             stack = [first]
             while stack:
                 node = self.nodes[stack[-1]]
                 waits = [i for i in needs(node.op, self.ranks) if i not in done]
+                begun.add(node.id)
+                if begun.intersection(waits):
+                    raise InternalError(f"%{node.id} depends on itself")
                 stack.extend(reversed(waits))
                 if not waits:
                     done.setdefault(node.id, node)
