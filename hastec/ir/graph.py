@@ -254,13 +254,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A rescale law: ``on`` (a max) may grow while ``reduces`` run; each then takes ``factor``.
+    """A rescale law: ``on`` (a max) may grow while the sums ``reduces`` run beside it.
 
-    State so far is multiplied by ``exp(old - new)`` of ``on``; an absent score contributes the
-    identity of the dependent reductions.
+    ``floor`` is ``max(on, lowest finite number)``, the form in which the sums use the maximum
+    (so that no difference of infinities occurs). When it grows, the state of each sum so far is
+    multiplied by ``exp(old - new)``.
     """
 
     on: NodeId
+    floor: NodeId
     reduces: tuple[NodeId, ...]
 
 

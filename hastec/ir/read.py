@@ -107,7 +107,7 @@ class _Reader:
         if cursor.accept("output"):
             self.outputs.append((cursor.name(), equals_ref(cursor)))
         elif cursor.accept("law"):
-            self.laws.append(Law(cursor.ref(), read_refs(cursor)))
+            self.laws.append(Law(cursor.ref(), cursor.ref(), read_refs(cursor)))
         elif cursor.accept("format"):
             self.formats.append((cursor.ref(), self._colon_format()))
         elif cursor.accept("hint"):

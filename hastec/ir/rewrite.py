@@ -112,7 +112,10 @@ def _renamed(graph: Graph, became: dict[NodeId, NodeId]) -> Graph:
     return replace(
         graph,
         outputs=tuple((name, became[i]) for name, i in graph.outputs),
-        laws=tuple(Law(became[w.on], _all(w.reduces, became.__getitem__)) for w in graph.laws),
+        laws=tuple(
+            Law(became[w.on], became[w.floor], _all(w.reduces, became.__getitem__))
+            for w in graph.laws
+        ),
         formats=tuple((became[i], fmt) for i, fmt in graph.formats),
         regions=tuple(replace(r, stores=_all(r.stores, became.__getitem__)) for r in graph.regions),
     )
@@ -139,7 +142,7 @@ def drop_dead(graph: Graph) -> Graph:
 
 
 def _law(law: Law, live: frozenset[NodeId]) -> Law:
-    return Law(law.on, tuple(i for i in law.reduces if i in live))
+    return Law(law.on, law.floor, tuple(i for i in law.reduces if i in live))
 
 
 def _region(region: Region, live: frozenset[NodeId]) -> Region:

@@ -89,7 +89,7 @@ def _order(graph: Graph) -> Faults:
                 return
         known.add(node.id)
     used = [node for _, node in graph.outputs] + [b for r in graph.ranks for b in (r.lo, r.hi)]
-    used += [i for law in graph.laws for i in (law.on, *law.reduces)]
+    used += [i for law in graph.laws for i in (law.on, law.floor, *law.reduces)]
     used += [node for node, _ in graph.formats] + [s for r in graph.regions for s in r.stores]
     for missing in (i for i in used if i not in known):
         yield f"there is no node %{missing}"

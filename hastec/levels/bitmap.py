@@ -41,8 +41,7 @@ class Bitmap:
 
     def walk(self, at: Cursor, ordinal: Form) -> Step:
         """Place coordinate ``ordinal``."""
-        k = at.k
-        inside = k.apply("lt", k.value(ordinal), k.value(self.size(at)))
+        inside = at.within(self.number, ordinal, at.k.value(self.size(at)))
         bit = self._place(at, ordinal, inside)
         return Step(ordinal, inside, bit, bit)
 

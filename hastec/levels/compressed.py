@@ -58,7 +58,7 @@ class Compressed:
         k, n = at.k, self.number
         self.place(at, ordinal)
         count = at.counts[n]
-        inside = k.apply("lt", k.value(ordinal), count)
+        inside = at.within(n, ordinal, count)
         coord, real = self.index.read(at, n, f"{n}.crd", inside)
         present = inside
         if self.facts.uniform:

@@ -47,7 +47,7 @@ class Fixed:
         """Place ``ordinal`` and read its coordinate."""
         k, n = at.k, self.number
         self.place(at, ordinal)
-        inside = k.apply("lt", k.value(ordinal), k.value(self.size(at)))
+        inside = at.within(n, ordinal, k.value(self.size(at)))
         coord, real = self.index.read(at, n, f"{n}.crd", inside)
         present = k.apply("lt", k.value(ordinal), self._length(at, None))
         return Step(coord, inside, inside, k.conj([present, real]))

@@ -90,7 +90,7 @@ class Layout:
     levels: tuple[Level, ...]
     extents: tuple[Size | None, ...]
     order: tuple[Digit, ...]
-    values: Code
+    values: ValueCode
     fill: float = 0.0
 
     def array(self, name: str) -> str:
@@ -116,6 +116,7 @@ class Cursor:
     """Where lowering stands in one table: which ordinals are placed and what was read on the way.
 
     ``mask`` guards every read (None: no guard): false where the path so far leads nowhere.
+    ``exact`` are the levels whose ordinals are known to exist (a loop ends with the fibre).
     ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
     level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
     sequential codes and ``advanced`` what becomes of it.
@@ -124,13 +125,13 @@ class Cursor:
     k: Builder
     layout: Layout
     mask: Value | None = None
+    exact: set[int] = field(default_factory=set)
     ordinals: dict[int, Form] = field(default_factory=dict)
     starts: dict[int, Form] = field(default_factory=dict)
     counts: dict[int, Value] = field(default_factory=dict)
     replaced: dict[int, Form] = field(default_factory=dict)
     carries: dict[int, Value] = field(default_factory=dict)
     advanced: dict[int, Value] = field(default_factory=dict)
-    steps: dict[int, Step] = field(default_factory=dict)
 
     def copy(self) -> Cursor:
         """Return a cursor that can be moved on without moving this one."""
@@ -138,9 +139,30 @@ class Cursor:
             self.k,
             self.layout,
             self.mask,
-            *(dict(d) for d in (self.ordinals, self.starts, self.counts, self.replaced)),
-            *(dict(d) for d in (self.carries, self.advanced, self.steps)),
+            set(self.exact),
+            dict(self.ordinals),
+            dict(self.starts),
+            dict(self.counts),
+            dict(self.replaced),
+            dict(self.carries),
+            dict(self.advanced),
         )
+
+    def within(self, level: int, ordinal: Form, count: Value) -> Value | None:
+        """Return whether an ordinal exists in a fibre of ``count`` positions; None if it must."""
+        if level in self.exact:
+            return None
+        whole = self._aligned(ordinal, self.layout.levels[level].facts.unit)
+        return self.k.apply("lt", self.k.value(whole), count)
+
+    def _aligned(self, ordinal: Form, unit: int) -> Form:
+        """Return an ordinal without the digits that stay within one unit of padding."""
+        if unit == 1:
+            return ordinal
+        quotient, rest = ordinal.divide(unit)
+        bounds = self.k.interval(rest)
+        fits = bounds is not None and 0 <= bounds[0] and bounds[1] < unit
+        return quotient * unit if fits else ordinal
 
     def number(self, name: str) -> Value:
         """Return a scalar the packed table brings (see ``Level.numbers``)."""
@@ -271,7 +293,9 @@ class Code(Protocol):
 class IndexCode(Code, Protocol):
     """A code of coordinates."""
 
-    def read(self, at: Cursor, level: int, array: str, mask: Value | None) -> tuple[Form, Value | None]:
+    def read(
+        self, at: Cursor, level: int, array: str, mask: Value | None
+    ) -> tuple[Form, Value | None]:
         """Return the coordinate at the cursor's ordinal of ``level``, and a mask that is false on
         fillers (None: there are none)."""
         ...

@@ -48,7 +48,7 @@ class Singleton:
         if n not in at.counts:
             return Step(self._read(at, None))
         self.place(at, ordinal)
-        inside = k.apply("lt", k.value(ordinal), at.counts[n])
+        inside = at.within(n, ordinal, at.counts[n])
         return Step(self._read(at, inside), inside, inside, inside)
 
     def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:

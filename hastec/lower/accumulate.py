@@ -1,0 +1,253 @@
+"""Runs nests of reductions: opens the loops, carries states, merges what is left at the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from hastec.diag.diagnostic import InternalError
+from hastec.ir.define import Loop
+from hastec.ir.graph import Access, Law, Map, NodeId, Reduce
+from hastec.ir.kernel import Value
+from hastec.ir.types import DType
+from hastec.lower import evaluate as ev
+from hastec.lower import tables
+from hastec.lower.cluster import Cluster, clusters, pending
+from hastec.lower.context import Context, Nest
+from hastec.lower.monoids import LOWEST, identity, merge
+from hastec.lower.nest import close_codes, place
+from hastec.lower.work import Refused
+
+SUPPORTED = ("sum", "prod", "max", "min", "any", "all")
+
+
+@dataclass(slots=True)
+class _State:
+    """One reduction of a nest: its states in the open loops, and its value so far."""
+
+    node: NodeId
+    op: Reduce
+    dtype: DType
+    chain: list[tuple[Loop, Value]] = field(default_factory=list)
+    before: Value | None = None
+    value: Value | None = None
+
+
+def reduce_all(c: Context, roots: tuple[NodeId, ...]) -> None:
+    """Compute every reduction that ``roots`` need and that can be computed here."""
+    known = {key for key in c.memo if isinstance(key, int)}
+    for cluster in clusters(c.work, pending(c.work, roots, tuple(c.coords), known)):
+        run(c, cluster)
+
+
+def run(c: Context, cluster: Cluster) -> None:
+    """Compute the reductions of one nest and remember their results."""
+    states = [_state(c, m) for m in cluster.members]
+    nest = Nest()
+    with c.nested(cluster.ranks):
+        reduce_all(c, tuple(b for r in cluster.ranks for b in c.work.bounds(r)))
+        with ExitStack() as stack:
+            place(c, cluster.ranks, nest, stack)
+            _inner(c, cluster, cluster.guards)
+            masks = _masks(c, cluster, nest)
+            for state in states:
+                _inner(c, cluster, state.op.args)
+                _accumulate(c, state, states, nest, masks)
+            for state in states:
+                _leave(c, state)
+            close_codes(c, nest)
+    _close(c, states, nest)
+    for state in states:
+        c.remember(state.node, state.value, c.work.nodes[state.node].ranks)
+
+
+def _inner(c: Context, cluster: Cluster, roots: tuple[NodeId, ...]) -> None:
+    """Compute the nests inside this one, except its own members."""
+    own = set(cluster.members)
+    known = {key for key in c.memo if isinstance(key, int)} | own
+    todo = pending(c.work, roots, tuple(c.coords), known)
+    for nested in clusters(c.work, todo):
+        run(c, nested)
+
+
+def _state(c: Context, node: NodeId) -> _State:
+    at = c.work.nodes[node]
+    if not isinstance(at.op, Reduce):
+        raise InternalError(f"%{node} is no reduction")
+    if at.op.monoid not in SUPPORTED:
+        raise Refused(f"the reduction {at.op.monoid} has no lowering yet")
+    return _State(node, at.op, at.dtype)
+
+
+def _masks(c: Context, cluster: Cluster, nest: Nest) -> tuple[Value, ...]:
+    """Return the masks a contribution needs: those that change within the nest."""
+    depth = min((loop.block.depth for loop in nest.loops), default=1 << 30)
+    found = []
+    for mask in c.masks(cluster.ranks):
+        if set(mask.digits) & set(nest.tile) or c.k.home[mask.id].depth >= depth:
+            found.append(mask)
+    guard = ev.condition(c, cluster.guards)
+    return tuple(found) if guard is None else (*found, guard)
+
+
+def _accumulate(
+    c: Context, state: _State, states: list[_State], nest: Nest, masks: tuple[Value, ...]
+) -> None:
+    law = c.work.law_of(state.node)
+    if law is not None and law.on == state.node:
+        _grow(c, state, law, nest, masks)
+    elif state.node in c.schedule.dots:
+        _dot(c, state, _factor(c, law, states), nest, masks)
+    else:
+        _merge(c, state, _factor(c, law, states), nest, masks)
+
+
+def _factor(c: Context, law: Law | None, states: list[_State]) -> Value | None:
+    """Return what earlier state is multiplied by, because the law's maximum grew."""
+    if law is None:
+        return None
+    on = next((s for s in states if s.node == law.on), None)
+    if on is None or on.before is None or on.value is None:
+        return None
+    return c.k.apply("exp", c.k.apply("sub", on.before, on.value), hint="factor")
+
+
+def _merge(
+    c: Context, state: _State, factor: Value | None, nest: Nest, masks: tuple[Value, ...]
+) -> None:
+    k = c.k
+    (arg,) = state.op.args
+    value = ev.convert(c, ev.evaluate(c, arg), state.dtype)
+    value = _masked(c, state, arg, value, masks)
+    value = k.reduce(state.op.monoid, value, _merged_early(c, state, nest))
+    before = _before(c, state, identity(k, state.op.monoid, state.dtype), value.digits, nest)
+    if before is not None:
+        if factor is not None:
+            before = k.apply("mul", before, factor)
+        value = merge(k, state.op.monoid, before, value)
+    state.value = value
+
+
+def _grow(c: Context, state: _State, law: Law, nest: Nest, masks: tuple[Value, ...]) -> None:
+    """The maximum a law rescales by: merged at once, so that what depends on it sees it grown."""
+    k = c.k
+    (arg,) = state.op.args
+    value = ev.convert(c, ev.evaluate(c, arg), state.dtype)
+    value = _masked(c, state, arg, value, masks)
+    value = k.reduce("max", value, _merged_early(c, state, nest))
+    lowest = k.const(LOWEST, state.dtype)
+    state.before = _before(c, state, lowest, value.digits, nest)
+    value = k.apply("max", state.before if state.before is not None else lowest, value)
+    state.value = value
+    c.remember(state.node, value, c.coords)
+    c.remember(law.floor, value, c.coords)
+
+
+def _dot(
+    c: Context, state: _State, factor: Value | None, nest: Nest, masks: tuple[Value, ...]
+) -> None:
+    k = c.k
+    left, right = _factors(c, state)
+    a, b = ev.evaluate(c, left), ev.evaluate(c, right)
+    if a.dtype != b.dtype:
+        # A computed factor is rounded to its partner's type: the one rounding inside a kernel.
+        narrow = min((a.dtype, b.dtype), key=lambda t: t.bits)
+        a, b = k.cast(a, narrow), k.cast(b, narrow)
+    over = tuple(d for d in nest.tile if d in a.digits and d in b.digits)
+    if not over:
+        raise Refused("a matrix product needs a tile of the summed rank in both factors")
+    needed = [m for m in masks if not (_zero(c, left, m) or _zero(c, right, m))]
+    mask = k.conj(needed)
+    if mask is not None:
+        a = k.apply("where", mask, a, k.const(0.0, a.dtype))
+    digits = tuple(d for d in k.digits_of(a, b) if d not in over)
+    before = _before(c, state, k.const(0.0, state.dtype), digits, nest)
+    if before is not None and factor is not None:
+        before = k.apply("mul", before, factor)
+    state.value = k.dot(a, b, before, over)
+
+
+def _factors(c: Context, state: _State) -> tuple[NodeId, NodeId]:
+    body = c.work.nodes[state.op.args[0]].op
+    if not isinstance(body, Map) or body.fn != "mul" or state.op.monoid != "sum":
+        raise Refused("only a sum of products can be a matrix product")
+    return body.args[0], body.args[1]
+
+
+def _merged_early(c: Context, state: _State, nest: Nest) -> tuple[str, ...]:
+    """Return the digits merged in every iteration; the others keep a state each to the end."""
+    early = state.node in c.schedule.early or c.work.law_of(state.node) is not None
+    roles = ("block", "reg") if early or not nest.loops else ("block",)
+    return tuple(d for d in nest.tile if c.schedule.digit(d).role in roles)
+
+
+def _before(
+    c: Context, state: _State, none: Value, digits: tuple[str, ...], nest: Nest
+) -> Value | None:
+    """Carry a state through the open loops; None if there are none."""
+    value = none
+    for loop in nest.loops:
+        value = c.k.carry(loop, value, digits, hint=state.op.monoid)
+        state.chain.append((loop, value))
+    return value if nest.loops else None
+
+
+def _leave(c: Context, state: _State) -> None:
+    """Turn the state inside the loops into the state after them."""
+    assert state.value is not None
+    for loop, inside in reversed(state.chain):
+        state.value = c.k.update(loop, inside, state.value)
+
+
+def _close(c: Context, states: list[_State], nest: Nest) -> None:
+    """Merge what the nest's digits still hold apart."""
+    left = tuple(nest.tile)
+    grown: dict[NodeId, Value] = {}
+    for state in states:
+        assert state.value is not None
+        law = c.work.law_of(state.node)
+        value = state.value
+        if law is not None and law.on == state.node:
+            grown[state.node] = value
+        elif law is not None and law.on in grown:
+            mine = grown[law.on]
+            whole = c.k.reduce("max", mine, left)
+            if whole is not mine:
+                scale = c.k.apply("exp", c.k.apply("sub", mine, whole))
+                value = c.k.apply("mul", value, scale)
+        state.value = c.k.reduce(state.op.monoid, value, left)
+        if law is not None and law.on == state.node:
+            c.remember(law.floor, state.value, c.work.nodes[state.node].ranks)
+
+
+# ------------------------------------------------------------------------------------------ masks
+def _masked(
+    c: Context, state: _State, arg: NodeId, value: Value, masks: tuple[Value, ...]
+) -> Value:
+    """Replace contributions from outside the range by the identity, unless they are it already."""
+    law = c.work.law_of(state.node)
+    dependent = law is not None and law.on != state.node
+    if state.op.monoid == "sum" and not dependent:
+        masks = tuple(m for m in masks if not _zero(c, arg, m))
+    mask = c.k.conj(masks)
+    if mask is None:
+        return value
+    none = identity(c.k, state.op.monoid, state.dtype)
+    return c.k.apply("where", mask, value, none)
+
+
+def _zero(c: Context, node: NodeId, mask: Value) -> bool:
+    """Whether an evaluated node is 0 where ``mask`` is false."""
+    at = c.work.nodes[node]
+    match at.op:
+        case Access(table, _):
+            fills = [layout.fill for layout in c.work.layouts[table]]
+            return not any(fills) and mask in tables.zero_under(c, node)
+        case Map("mul", args):
+            # Of floats every factor: one that is not masked may hold an infinity.
+            zeros = [_zero(c, a, mask) for a in args]
+            return all(zeros) if at.dtype.is_float else any(zeros)
+        case Map("cast" | "neg", (arg,)):
+            return _zero(c, arg, mask)
+        case _:
+            return False

@@ -1,0 +1,267 @@
+"""Opens the loops of a nest: places free ranks by their digits, led ranks by walking a table."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from hastec.ir.graph import Access, Const, Index, NodeId, Present, SizeOf
+from hastec.ir.index import Form
+from hastec.ir.kernel import Requirement, Value
+from hastec.ir.schedule import Axis, Lead
+from hastec.ir.types import I32
+from hastec.levels.protocol import Cursor, Layout, Located, Sized, Walked
+from hastec.lower import evaluate as ev
+from hastec.lower import tables
+from hastec.lower.context import Context, Nest, Path
+from hastec.lower.work import Refused
+from hastec.sym.size import Size
+
+
+def place(c: Context, ranks: tuple[str, ...], nest: Nest, stack: ExitStack) -> None:
+    """Place ``ranks``: give each a coordinate and a mask, opening the loops that takes."""
+    led = {r: lead for lead in c.schedule.leads for r in lead.ranks}
+    for rank in ranks:
+        if rank not in c.coords:
+            lead = led.get(rank)
+            if lead is None:
+                _free(c, rank, nest, stack)
+            else:
+                _advance(c, lead, ranks, nest, stack)
+        if rank not in c.coords:
+            raise Refused(f"rank {rank} cannot be walked before the ranks above it are placed")
+        nest.ranks.append(rank)
+
+
+# ------------------------------------------------------------------------------------- free ranks
+def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
+    k = c.k
+    axis = c.schedule.axis(rank)
+    if axis is None:
+        raise Refused(f"the schedule does not spread rank {rank}")
+    lo, hi = (ev.subscript(c, b) for b in c.work.bounds(rank))
+    count = hi - lo
+    loop, tile = _split(c, axis)
+    exact = _covers(c, axis, tile, count)
+    if loop is not None:
+        exact = _open(c, loop, tile, k.value(count), 1, nest, stack)
+    ordinal = _ordinal(c, axis, nest)
+    c.coords[rank] = lo + ordinal
+    c.inside[rank] = () if exact else (k.apply("lt", k.value(ordinal), k.value(count)),)
+
+
+def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
+    """Whether digits that are no loop take exactly the values below ``count``."""
+    roles = {c.schedule.digit(d).role for d, _ in axis.digits}
+    if "loop" in roles:
+        return False
+    if "grid" in roles:
+        if tile == 1 and not count.terms:
+            return True
+        return count.constant is not None and count.constant % tile == 0
+    if count.terms:
+        raise Refused(f"axis {axis} cannot hold a range known at run time only")
+    if count.constant is None:
+        c.k.requires[Requirement(count.const, tile)] = None
+    elif count.constant > tile:
+        raise Refused(f"axis {axis} is shorter than its range")
+    return count.constant == tile
+
+
+def _split(c: Context, axis: Axis) -> tuple[str | None, int]:
+    """Return the loop digit of an axis and what it steps by.
+
+    Without one: what a grid digit steps by, or else what all digits span.
+    """
+    loop, step = None, None
+    for name, stride in axis.digits:
+        role = c.schedule.digit(name).role
+        if role == "loop":
+            loop, step = name, stride
+        elif role == "grid" and step is None:
+            step = stride
+    return loop, step if step is not None else _span(c, axis)
+
+
+def _span(c: Context, axis: Axis) -> int:
+    total = 1
+    for name, _ in axis.digits:
+        total *= c.schedule.digit(name).extent or 1
+    return total
+
+
+def _ordinal(c: Context, axis: Axis, nest: Nest) -> Form:
+    total = Form.of(0)
+    for name, stride in axis.digits:
+        total = total + c.k.form(c.k.coord(name)) * stride
+        if c.schedule.digit(name).role in ("thread", "reg", "block"):
+            nest.tile[name] = None
+    return total
+
+
+def _open(
+    c: Context, loop: str, step: int, count: Value, unit: int, nest: Nest, stack: ExitStack
+) -> bool:
+    """Open the loop of an axis that advances by ``step``; return whether it ends exactly."""
+    k = c.k
+    trips = count
+    exact = unit % step == 0
+    if step > 1:
+        if not exact:
+            count = k.apply("add", count, k.const(step - 1, count.dtype))
+        trips = k.apply("div", count, k.const(step, count.dtype))
+    if trips.digits:
+        trips, exact = k.reduce("max", trips, trips.digits), False
+    opened = k.loop(loop, k.const(0, trips.dtype), trips, c.schedule.stages)
+    nest.loops.append(stack.enter_context(opened))
+    return exact
+
+
+# -------------------------------------------------------------------------------------- led ranks
+def path_of(c: Context, access: NodeId) -> Path:
+    """Return the path of a leading access, started where nothing is placed."""
+    key = c.key_of(access)
+    if key not in c.paths:
+        op = c.work.nodes[access].op
+        assert isinstance(op, Access | Present)
+        layout = c.work.layouts[op.table][c.part.get(access, 0)]
+        c.paths[key] = Path(Cursor(c.k, layout), access)
+    return c.paths[key]
+
+
+def _advance(
+    c: Context, lead: Lead, allowed: tuple[str, ...], nest: Nest, stack: ExitStack
+) -> None:
+    """Place the levels of a leading table as far as the ranks that may be placed reach."""
+    path = path_of(c, lead.access)
+    op = c.work.nodes[lead.access].op
+    assert isinstance(op, Access | Present)
+    layout = path.cursor.layout
+    while path.level < len(layout.levels):
+        number = path.level
+        dim = layout.levels[number].spec.coord.dim
+        at = c.work.nodes[op.subs[layout.dims.index(dim)]]
+        if isinstance(at.op, Index) and at.op.rank in lead.ranks:
+            if at.op.rank not in allowed:
+                return
+            _walk(c, path, number, nest, stack)
+            if number == layout.find(dim)[-1]:
+                _finish(c, path, dim, at.op.rank)
+        elif set(at.ranks) <= set(c.coords):
+            _locate(c, path, number, op.subs, at.ranks)
+        else:
+            return
+        path.level += 1
+
+
+def _locate(
+    c: Context, path: Path, number: int, subs: tuple[NodeId, ...], ranks: tuple[str, ...]
+) -> None:
+    k, cursor = c.k, path.cursor
+    level = cursor.layout.levels[number]
+    if not isinstance(level, Located):
+        raise Refused(f"level {level.spec} of {cursor.layout.table} cannot be located")
+    coord = tables.coordinate(c, cursor.layout, number, subs)
+    digits = k.digits_of(*(k.values[v] for v, _ in coord.terms))
+    cursor.mask = k.conj((cursor.mask, c.mask(ranks, digits)))
+    step = level.locate(cursor, coord, cursor.mask)
+    if step.stored is not None:
+        cursor.mask = k.conj((cursor.mask, step.stored))
+    path.coords[number] = step.coord
+    path.present = k.conj((path.present, step.present))
+
+
+def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> None:
+    k, cursor = c.k, path.cursor
+    level = cursor.layout.levels[number]
+    if not isinstance(level, Walked) or not isinstance(level, Sized):
+        raise Refused(f"level {level.spec} of {cursor.layout.table} cannot be walked")
+    name = f"{cursor.layout.table}.{number}"
+    axis = c.schedule.axis(name)
+    if axis is None:
+        raise Refused(f"the schedule does not spread level {name}")
+    count = k.value(level.size(cursor))
+    loop, step_by = _split(c, axis)
+    if loop is not None:
+        exact = _open(c, loop, step_by, count, level.facts.unit, nest, stack)
+    else:
+        exact = _fits(c, cursor.layout, number, axis, step_by)
+    if exact:
+        cursor.exact.add(number)
+    if level.facts.sequential:
+        _carry(c, path, number, nest)
+    step = level.walk(cursor, _ordinal(c, axis, nest))
+    cursor.mask = k.conj((cursor.mask, step.inside))
+    path.stored = k.conj((path.stored, step.stored))
+    path.present = k.conj((path.present, step.present))
+    path.coords[number] = step.coord
+
+
+def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> bool:
+    """Whether digits that are no loop cover a level exactly; Refused if they cannot cover it."""
+    extent = layout.extents[number]
+    grid = any(c.schedule.digit(d).role == "grid" for d, _ in axis.digits)
+    if extent is None:
+        raise Refused(f"axis {axis} cannot hold fibres whose length is known at run time only")
+    constant = extent.constant
+    if grid:
+        return span == 1 or (constant is not None and constant % span == 0)
+    if constant is None:
+        c.k.requires[Requirement(extent, span)] = None
+    elif constant > span:
+        raise Refused(f"axis {axis} is shorter than its level")
+    return constant == span
+
+
+def _carry(c: Context, path: Path, number: int, nest: Nest) -> None:
+    """Give a sequential code its running state, carried by the loop of its level."""
+    k = c.k
+    zero = k.const(0, I32)
+    if not nest.loops:
+        path.cursor.carries[number] = zero
+        return
+    start = path.cursor.starts.get(number, Form.of(0))
+    spread = [d for v, _ in start.terms for d in k.values[v].digits]
+    spread += [d for d in nest.tile if c.schedule.digit(d).role == "thread"]
+    path.cursor.carries[number] = k.carry(nest.loops[-1], zero, spread, hint="col")
+
+
+def close_codes(c: Context, nest: Nest) -> None:
+    """Hand the state of sequential codes on to the next iteration, before loops are left."""
+    for path in c.paths.values():
+        for number, after in path.cursor.advanced.items():
+            before = path.cursor.carries[number]
+            for loop in nest.loops:
+                if any(state[1].id == before.id for state in loop.states):
+                    c.k.update(loop, before, after)
+
+
+def _finish(c: Context, path: Path, dim: str, rank: str) -> None:
+    """Put a dimension's coordinate together once all its levels are placed."""
+    k, layout = c.k, path.cursor.layout
+    levels = layout.find(dim)
+    total = Form.of(0)
+    for number in levels:
+        coord = layout.levels[number].spec.coord
+        total = total + path.coords[number] * (coord.by if coord.op == "/" else 1)
+    masks = [] if path.cursor.mask is None else [path.cursor.mask]
+    lo, hi = c.work.bounds(rank)
+    size = layout.shape[layout.dims.index(dim)]
+    if not _is(c, lo, Size()):
+        masks.append(k.apply("ge", k.value(total), k.value(ev.subscript(c, lo))))
+    if not _is(c, hi, size) or not _divides(layout, levels, size):
+        masks.append(k.apply("lt", k.value(total), k.value(ev.subscript(c, hi))))
+    c.coords[rank] = total
+    c.inside[rank] = tuple(dict.fromkeys(masks))
+
+
+def _divides(layout: Layout, levels: tuple[int, ...], size: Size) -> bool:
+    """Whether quotient and remainder levels cannot reach past the end of the dimension."""
+    by = [lv.spec.coord.by for n in levels if (lv := layout.levels[n]).spec.coord.op == "/"]
+    return not by or (size.constant is not None and all(size.constant % b == 0 for b in by))
+
+
+def _is(c: Context, node: NodeId, value: Size) -> bool:
+    op = c.work.nodes[node].op
+    if isinstance(op, Const):
+        return op.value == value.constant
+    return isinstance(op, SizeOf) and op.size == value

@@ -1,0 +1,124 @@
+"""Entries of tables: at the position a leading table stands at, or found by their coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from hastec.ir.graph import Access, Index, NodeId, Present
+from hastec.ir.index import Form
+from hastec.ir.kernel import Value
+from hastec.levels.protocol import Cursor, Layout, Located
+from hastec.lower import evaluate as ev
+from hastec.lower.context import Context
+from hastec.lower.work import Refused
+
+
+def read(c: Context, node: NodeId, table: NodeId) -> Value:
+    """Return the entry an access names: the fill where nothing is stored."""
+    path = c.paths.get(c.key_of(node))
+    if path is not None:
+        return path.cursor.layout.values.read(path.cursor, path.stored)
+    value: Value | None = None
+    for layout in reversed(c.work.layouts[table]):
+        cursor, stored = located(c, node, layout)
+        mine = layout.values.read(cursor, stored, layout.fill)
+        if value is not None and stored is not None:
+            mine = c.k.apply("where", stored, mine, value)
+        value = mine
+    assert value is not None
+    return value
+
+
+def zero_under(c: Context, node: NodeId) -> tuple[Value, ...]:
+    """Return the masks where an access, already evaluated, reads as the fill: any being false."""
+    key = c.key_of(node)
+    path = c.paths.get(key)
+    if path is not None:
+        op = c.work.nodes[node].op
+        assert isinstance(op, Access | Present)
+        return c.masks(sub_ranks(c, op.subs))
+    found = c.recall(("masks", key))
+    return found if isinstance(found, tuple) else ()
+
+
+def present(c: Context, node: NodeId, table: NodeId) -> Value:
+    """Return whether a table stores an entry at the subscripts."""
+    path = c.paths.get(c.key_of(node))
+    if path is not None:
+        return c.k.conj((path.cursor.mask, path.present)) or c.k.const(True)
+    total: Value = c.k.const(False)
+    for layout in c.work.layouts[table]:
+        located(c, node, layout)
+        entry = c.recall(("present", c.key_of(node), layout.table))
+        assert isinstance(entry, Value)
+        total = c.k.apply("or", total, entry)
+    return total
+
+
+def plain(c: Context, subs: tuple[NodeId, ...]) -> bool:
+    """Whether every subscript is an index: then its range alone keeps it inside the table."""
+    return all(isinstance(c.work.nodes[s].op, Index) for s in subs)
+
+
+def sub_ranks(c: Context, subs: tuple[NodeId, ...]) -> tuple[str, ...]:
+    """Return the ranks that subscripts vary over."""
+    return tuple(dict.fromkeys(r for s in subs for r in c.work.nodes[s].ranks))
+
+
+def coordinate(c: Context, layout: Layout, level: int, subs: tuple[NodeId, ...]) -> Form:
+    """Return the coordinate a level stores for the entry at ``subs``."""
+    coord = layout.levels[level].spec.coord
+    whole = ev.subscript(c, subs[layout.dims.index(coord.dim)])
+    match coord.op:
+        case "":
+            return whole
+        case "/":
+            return c.k.divide(whole, coord.by)[0]
+        case "%":
+            return c.k.divide(whole, coord.by)[1]
+
+
+def located(c: Context, node: NodeId, layout: Layout) -> tuple[Cursor, Value | None]:
+    """Find the entry at an access's subscripts level by level.
+
+    Returns the cursor at its position and the mask under which a value may be read there.
+    """
+    op = c.work.nodes[node].op
+    assert isinstance(op, Access | Present)
+    conditions = () if plain(c, op.subs) else c.conditions
+    key: Hashable = ("located", c.key_of(node), layout.table, conditions)
+    found = c.recall(key)
+    if found is None:
+        found = _locate(c, op.subs, layout, conditions, c.key_of(node))
+        c.remember(key, found, c.work.nodes[node].ranks)
+    assert isinstance(found, tuple)
+    return found
+
+
+def _locate(
+    c: Context,
+    subs: tuple[NodeId, ...],
+    layout: Layout,
+    conditions: tuple[Value, ...],
+    key: Hashable,
+) -> tuple[Cursor, Value | None]:
+    k, cursor = c.k, Cursor(c.k, layout)
+    forms = [ev.subscript(c, s) for s in subs]
+    digits = {d for f in forms for v, _ in f.terms for d in k.values[v].digits}
+    ranks = sub_ranks(c, subs)
+    masks = (*c.masks(ranks, digits), *conditions)
+    c.remember(("masks", key), masks, ranks)
+    cursor.mask = k.conj(masks)
+    stored, entry = cursor.mask, cursor.mask
+    for number, level in enumerate(layout.levels):
+        if not isinstance(level, Located):
+            raise Refused(
+                f"level {level.spec} of {layout.table} cannot be located: "
+                "it has no random access, so this table must lead"
+            )
+        step = level.locate(cursor, coordinate(c, layout, number, subs), cursor.mask)
+        if step.stored is not None:
+            stored = cursor.mask = k.conj((cursor.mask, step.stored))
+        entry = k.conj((entry, step.present))
+    c.remember(("present", key, layout.table), entry or k.const(True), ranks)
+    return cursor, stored
