@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from hastec.cache import Entry, Made, Store, key
+from hastec.cache.entry import Damage, load
+from hastec.cache.files import Files
 from hastec.cache.manifest import NAME, sha256
-from hastec.cache.publish import folder_of, place_of
+from hastec.cache.publish import folder_of, place_of, quarantine
 from tests.robust.cache_faults import KEY, MADE
 
 OTHER = key({"another": "program"})
@@ -205,6 +207,19 @@ def test_what_is_told(tmp_path: Path) -> None:
     assert heals(tmp_path / "c") == (
         f"cache entry {KEY[:12]} was damaged and is made again: kernel.cubin was altered"
     )
+
+
+def test_who_comes_late_leaves_the_mended_entry_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "c")
+    store.put(KEY, MADE.files, MADE.facts)
+    flip(folder(tmp_path / "c") / "kernel.py")
+    seen = load(Files(), folder(tmp_path / "c"), KEY, trusted=False)
+    assert isinstance(seen, Damage)
+    mended = store.get_or_make(KEY, lambda: MADE)
+    assert not quarantine(Files(), place_of(tmp_path / "c"), seen)
+    assert Store(tmp_path / "c").get(KEY) == mended
+    shutil.rmtree(folder(tmp_path / "c"))
+    assert not quarantine(Files(), place_of(tmp_path / "c"), seen)
 
 
 def test_a_cache_that_was_moved_still_serves(tmp_path: Path) -> None:

@@ -77,6 +77,16 @@ def check_next(root: Path, before: str) -> None:
     assert [w.code for w in store.warnings] in ([], allowed), store.warnings
 
 
+def check_left_behind(root: Path, before: str, number: int, step: str) -> None:
+    """Check that no unfinished work and no good entry was thrown aside."""
+    place = place_of(root)
+    if step != "drop" and before != "collecting" and (place / "tmp").is_dir():
+        assert list((place / "tmp").iterdir()) == []
+    fault_of_the_machine = number not in (errno.EIO, errno.EACCES)
+    if before == "entry there" and fault_of_the_machine and (place / "bad").is_dir():
+        assert list((place / "bad").iterdir()) == []
+
+
 def check_afterwards(root: Path) -> None:
     """Check that a later run on a healthy machine meets no damage and has its entry."""
     later = Store(root)
@@ -100,6 +110,7 @@ def test_any_one_operation_fails(tmp_path: Path, before: str, number: int) -> No
         run(store)
         extra = [w for w in store.warnings if w.code == "HST6101"]
         assert len(extra) <= 1 and len(store.warnings) <= 2
+        check_left_behind(root, before, number, steps.steps[at - 1])
         check_next(root, before)
         check_afterwards(root)
         shutil.rmtree(root)
