@@ -51,7 +51,10 @@ class Builder(Indexing):
         outer, span = self.block, self.span
         if digit in self.loops:
             raise InternalError(f"loop digit {digit} is open already")
-        loop = Loop(self._own_digit(digit), Block(outer, outer.depth + 1), digit)
+        first = lo.bounds or self.size_bound
+        last = hi.bounds or self.size_bound
+        bounds = first[0], max(first[0], last[1] - 1)
+        loop = Loop(self._own_digit(digit), Block(outer, outer.depth + 1), digit, bounds)
         self.loops[digit] = self.open[loop.digit] = loop
         self.block = loop.block
         yield loop

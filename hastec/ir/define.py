@@ -47,6 +47,7 @@ class Loop:
     digit: str
     block: Block
     wanted: str
+    bounds: Interval
     states: list[tuple[Value, Value, Value | None, Value]] = field(default_factory=list)
 
 
@@ -159,6 +160,7 @@ class Definitions:
         if d.role == "loop":
             if digit not in self.loops:
                 raise InternalError(f"loop digit {digit} is used outside its loop")
+            bounds = self.loops[digit].bounds
             digit = self.loops[digit].digit
         varies = () if d.role in ("grid", "loop") else (digit,)
         if d.extent is not None:

@@ -73,9 +73,10 @@ class Indexing(Definitions):
         if total is None or form.const.terms:
             const = self._scalar_like(form.const, total)
             total = const if total is None else self.apply("add", total, const)
-        return self._bounded(total, bounds)
+        return self.bounded(total, bounds)
 
-    def _bounded(self, value: Value, bounds: Interval | None) -> Value:
+    def bounded(self, value: Value, bounds: Interval | None) -> Value:
+        """Return a value about which more is known: its bounds are narrowed."""
         if bounds is None or (value.bounds is not None and value.bounds == bounds):
             return value
         if value.bounds is not None:

@@ -45,9 +45,9 @@ class Bitmap:
         bit = self._place(at, ordinal, inside)
         return Step(ordinal, inside, bit, bit)
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Place ``coord``: one word, one popcount."""
-        bit = self._place(at, coord, mask)
+        bit = self._place(at, coord, None)
         return Step(coord, None, bit, bit)
 
     def _place(self, at: Cursor, coord: Form, mask: Value | None) -> Value:

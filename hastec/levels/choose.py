@@ -45,20 +45,19 @@ class Choose:
         coord, _ = self.index.read(at, self.number, f"{self.number}.crd", None)
         return Step(coord)
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Compare ``coord`` with each of the kept coordinates."""
         k, n = at.k, self.number
         target, place = k.value(coord), k.const(0)
         hit: Value = k.const(False)
         for ordinal in range(self.keep):
             at.ordinals[n] = Form.of(ordinal)
-            found, _ = self.index.read(at, n, f"{n}.crd", mask)
+            found, _ = self.index.read(at, n, f"{n}.crd", None)
             same = k.apply("eq", k.value(found), target)
             place = k.apply("where", same, k.const(ordinal), place)
             hit = k.apply("or", hit, same)
         at.ordinals[n] = k.form(place)
-        stored = k.conj([mask, hit])
-        return Step(coord, None, stored, stored)
+        return Step(coord, None, hit, hit)
 
 
 def make_choose(spec: LevelSpec, number: int, index: IndexCode) -> Choose:

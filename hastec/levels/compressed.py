@@ -50,7 +50,7 @@ class Compressed:
             lo = at.load(f"{n}.pos", I32, group, hint="start")
             hi = at.load(f"{n}.pos", I32, group + 1, hint="stop")
             at.starts[n] = k.form(lo)
-            at.counts[n] = k.apply("sub", hi, lo, hint="count")
+            at.counts[n] = k.bounded(k.apply("sub", hi, lo, hint="count"), k.size_bound)
         return k.form(at.counts[n])
 
     def walk(self, at: Cursor, ordinal: Form) -> Step:
@@ -65,23 +65,23 @@ class Compressed:
             length = at.load(f"{n}.len", I32, at.fibre(n), hint="length")
             present = k.apply("lt", k.value(ordinal), length)
         strict = k.conj([present, real])
-        return Step(coord, inside, inside, strict)
+        return Step(coord, inside, None, strict)
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Find ``coord`` by bisection (coordinates ascend)."""
         k, n = at.k, self.number
         self.size(at)
         length = at.counts[n]
         if self.facts.uniform:
-            length = at.load(f"{n}.len", I32, at.fibre(n), mask, hint="length")
-        first = bisect(self, at, coord, length, mask, after=False)
+            length = at.load(f"{n}.len", I32, at.fibre(n), hint="length")
+        first = bisect(self, at, coord, length, after=False)
         self.place(at, k.form(first))
         if not self.facts.unique:
-            last = bisect(self, at, coord, length, mask, after=True)
+            last = bisect(self, at, coord, length, after=True)
             at.starts[n + 1] = at.starts[n] + k.form(first)
             at.counts[n + 1] = k.apply("sub", last, first, hint="count")
             return Step(coord)
-        inside = k.conj([mask, k.apply("lt", first, length)])
+        inside = k.apply("lt", first, length)
         found, _ = self.index.read(at, n, f"{n}.crd", inside)
         hit = k.conj([inside, k.apply("eq", k.value(found), k.value(coord))])
         return Step(coord, None, hit, hit)

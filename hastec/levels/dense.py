@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
-from hastec.ir.kernel import Value
 from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
 
 
@@ -37,7 +36,7 @@ class Dense:
         at.ordinals[self.number] = ordinal
         return Step(ordinal)
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Place ``coord``: it is its own ordinal."""
         at.ordinals[self.number] = coord
         return Step(coord)

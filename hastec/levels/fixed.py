@@ -49,23 +49,23 @@ class Fixed:
         self.place(at, ordinal)
         inside = at.within(n, ordinal, k.value(self.size(at)))
         coord, real = self.index.read(at, n, f"{n}.crd", inside)
-        present = k.apply("lt", k.value(ordinal), self._length(at, None))
-        return Step(coord, inside, inside, k.conj([present, real]))
+        present = k.apply("lt", k.value(ordinal), self._length(at))
+        return Step(coord, inside, None, k.conj([present, real]))
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Find ``coord`` by bisection (coordinates ascend)."""
         k, n = at.k, self.number
-        length = self._length(at, mask)
+        length = self._length(at)
         at.starts[n] = Form.of(0)
-        first = bisect(self, at, coord, length, mask, after=False)
+        first = bisect(self, at, coord, length, after=False)
         self.place(at, k.form(first))
-        inside = k.conj([mask, k.apply("lt", first, length)])
+        inside = k.apply("lt", first, length)
         found, _ = self.index.read(at, n, f"{n}.crd", inside)
         hit = k.conj([inside, k.apply("eq", k.value(found), k.value(coord))])
         return Step(coord, None, hit, hit)
 
-    def _length(self, at: Cursor, mask: Value | None) -> Value:
-        return at.load(f"{self.number}.len", I32, at.fibre(self.number), mask, hint="length")
+    def _length(self, at: Cursor) -> Value:
+        return at.load(f"{self.number}.len", I32, at.fibre(self.number), hint="length")
 
 
 def make_fixed(spec: LevelSpec, number: int, index: IndexCode) -> Fixed:

@@ -20,7 +20,6 @@ stands to the left. An index array of a level is addressed by the digits up to t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -40,6 +39,8 @@ class Facts:
     ``unique``: no coordinate twice in a fibre. ``fibre``: lengths are known at run time only.
     ``uniform``: all fibres of a group have the group's length (padding included). ``sequential``:
     ordinals must be walked in order (a code that sums gaps). ``unit``: lengths are multiples of it.
+    ``single``: a fibre is one position, that of the level above (so it has no storage digit).
+    ``ranked``: positions are ranks among all fibres, read from memory.
     """
 
     full: bool = False
@@ -49,6 +50,8 @@ class Facts:
     uniform: bool = False
     sequential: bool = False
     unit: int = 1
+    single: bool = False
+    ranked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class Step:
     """One position of a fibre.
 
     ``coord`` is its coordinate. Three masks (None: always true): ``inside``, the position exists
-    and its coordinate may be used; ``stored``, a value may be read there; ``present``, the table
-    holds an entry there (padding and fillers are not present, though their value reads as 0).
+    and its coordinate may be used; ``stored``, moreover a value may be read there; ``present``,
+    the table holds an entry there (padding and fillers do not, though their value reads as 0).
     """
 
     coord: Form
@@ -115,7 +118,8 @@ class Layout:
 class Cursor:
     """Where lowering stands in one table: which ordinals are placed and what was read on the way.
 
-    ``mask`` guards every read (None: no guard): false where the path so far leads nowhere.
+    ``masks`` guard every read: where one is false, the path so far leads nowhere. A read that does
+    not vary over a digit of a mask needs no guard by it: it is shared by lanes that do exist.
     ``exact`` are the levels whose ordinals are known to exist (a loop ends with the fibre).
     ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
     level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
@@ -124,7 +128,7 @@ class Cursor:
 
     k: Builder
     layout: Layout
-    mask: Value | None = None
+    masks: tuple[Value, ...] = ()
     exact: set[int] = field(default_factory=set)
     ordinals: dict[int, Form] = field(default_factory=dict)
     starts: dict[int, Form] = field(default_factory=dict)
@@ -138,7 +142,7 @@ class Cursor:
         return Cursor(
             self.k,
             self.layout,
-            self.mask,
+            self.masks,
             set(self.exact),
             dict(self.ordinals),
             dict(self.starts),
@@ -172,9 +176,19 @@ class Cursor:
         self, name: str, dtype: DType, at: Form, mask: Value | None = None, hint: str = ""
     ) -> Value:
         """Return an element of one of the table's arrays; 0 where ``mask`` is false."""
-        mask = self.k.conj((self.mask, mask))
         array = self.k.table(Table(self.layout.array(name), dtype))
-        return self.k.load(array, at, mask, hint=hint or name.split(".")[-1])
+        return self.k.load(array, at, self.guard(at, mask), hint=hint or name.split(".")[-1])
+
+    def guard(self, at: Form, mask: Value | None = None) -> Value | None:
+        """Return the mask of a read at an index: the cursor's masks that matter there."""
+        digits = {d for v, _ in at.terms for d in self.k.values[v].digits}
+        kept = (m for m in self.masks if set(m.digits) <= digits)
+        return self.k.conj((*dict.fromkeys(kept), mask))
+
+    def restrict(self, mask: Value | None) -> None:
+        """Guard everything from here on by one more mask."""
+        if mask is not None and mask not in self.masks:
+            self.masks = (*self.masks, mask)
 
     def position(self, level: int, per_word: int = 1) -> Form:
         """Return the address of the position reached, counting digits up to ``level`` only.
@@ -215,8 +229,8 @@ class Cursor:
         value = self.digit(digit, packed)
         if digit.extent == 0 and digit.level in self.starts:
             start = self.starts[digit.level]
-            if packed > 1:
-                start, _ = self.k.divide(start, packed)
+            if digit.div * packed > 1:
+                start, _ = self.k.divide(start, digit.div * packed)
             return start + value
         return total * (self.layout.digit_extent(digit) // packed) + value
 
@@ -237,9 +251,28 @@ class Cursor:
 class Level(Protocol):
     """One level of one table. ``number`` counts from the outermost."""
 
-    spec: LevelSpec
-    number: int
-    facts: Facts
+    @property
+    def spec(self) -> LevelSpec:
+        """What was asked for."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """Which level of the table this is."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What lowering may rely on."""
+        ...
+
+    def extent(self, span: Size, table: str) -> Size | None:
+        """Return the number of positions of every fibre, if it is the same for all.
+
+        ``span`` is how many values the coordinate can take. A number that packing finds is the
+        size ``table.N.name``.
+        """
+        ...
 
     def arrays(self) -> tuple[Stored, ...]:
         """Return the arrays this level keeps."""
@@ -272,22 +305,33 @@ class Walked(Protocol):
 class Located(Protocol):
     """A level with the capability ``locate``."""
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
-        """Place the ordinal of ``coord`` and return what is there; ``mask`` guards every read."""
+    def locate(self, at: Cursor, coord: Form) -> Step:
+        """Place the ordinal of ``coord`` and return what is there."""
         ...
 
 
 class Code(Protocol):
-    """How words become numbers.
+    """How words become numbers."""
 
-    ``word`` is the stored type, ``per_word`` how many numbers share one, ``sequential`` whether a
-    number needs the ones before it.
-    """
+    @property
+    def spec(self) -> CodeSpec:
+        """What was asked for."""
+        ...
 
-    spec: CodeSpec
-    word: DType
-    per_word: int
-    sequential: bool
+    @property
+    def word(self) -> DType:
+        """The stored type."""
+        ...
+
+    @property
+    def per_word(self) -> int:
+        """How many numbers share a word."""
+        ...
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a number needs the ones before it."""
+        ...
 
 
 class IndexCode(Code, Protocol):
@@ -304,27 +348,19 @@ class IndexCode(Code, Protocol):
 class ValueCode(Code, Protocol):
     """A code of values."""
 
+    @property
+    def unit(self) -> int:
+        """How many neighbours along the last level are coded as one piece."""
+        ...
+
+    def refuse(self, layout: Layout) -> str:
+        """Return why values cannot be coded in this layout, or "" if they can."""
+        ...
+
     def read(self, at: Cursor, mask: Value | None, other: float = 0) -> Value:
-        """Return the value at the cursor, ``other`` where ``mask`` is false."""
+        """Return the value at the cursor; ``other`` where ``mask`` or the cursor's are false."""
         ...
 
     def arrays(self, layout: Layout) -> tuple[Stored, ...]:
         """Return the arrays values are kept in."""
         ...
-
-
-class LevelMaker(Protocol):
-    """Makes the level a specification asks for."""
-
-    def __call__(self, spec: LevelSpec, number: int, index: IndexCode) -> Level:
-        """Return the level; HasteError HST3xxx if an option is missing or wrong."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """The levels and codes a compilation knows, by name."""
-
-    levels: Mapping[str, LevelMaker]
-    index: Mapping[str, object]
-    values: Mapping[str, object]

@@ -20,16 +20,14 @@ class _Searched(Protocol):
     def place(self, at: Cursor, ordinal: Form) -> None: ...
 
 
-def bisect(
-    level: _Searched, at: Cursor, coord: Form, length: Value, mask: Value | None, after: bool
-) -> Value:
+def bisect(level: _Searched, at: Cursor, coord: Form, length: Value, after: bool) -> Value:
     """Return the number of coordinates of the fibre below ``coord`` (``after``: not above it)."""
     k, n = at.k, level.number
     digit = f"search_{at.layout.table}_{n}"
     k.digits.setdefault(digit, Digit(digit, "loop"))
     k.order.setdefault(digit, len(k.order))
     target = k.value(coord)
-    varies = k.digits_of(target, length, k.value(at.starts[n]), mask)
+    varies = k.digits_of(target, length, k.value(at.starts[n]))
     with k.loop(digit, k.const(0), at.number(f"{n}.halvings")) as loop:
         lo = k.carry(loop, k.const(0), varies, hint="lo")
         hi = k.carry(loop, k.cast(length, lo.dtype), varies, hint="hi")
@@ -37,14 +35,11 @@ def bisect(
         open_ = k.apply("lt", lo, hi)
         probe = at.copy()
         level.place(probe, k.form(middle))
-        found, _ = level.index.read(probe, n, f"{n}.crd", k.conj([mask, open_]))
+        found, _ = level.index.read(probe, n, f"{n}.crd", open_)
         below = k.apply("le" if after else "lt", k.value(found), target)
         right = k.conj([open_, below])
         left = k.conj([open_, k.apply("not", below)])
         assert right is not None and left is not None and right.dtype == BOOL
         k.update(loop, hi, k.apply("where", left, middle, hi))
-        final = k.update(
-            loop, lo, k.apply("where", right, k.apply("add", middle, k.const(1)), lo)
-        )
+        final = k.update(loop, lo, k.apply("where", right, k.apply("add", middle, k.const(1)), lo))
     return final
-

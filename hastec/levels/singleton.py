@@ -44,21 +44,21 @@ class Singleton:
 
     def walk(self, at: Cursor, ordinal: Form) -> Step:
         """Read the coordinate of position ``ordinal`` of the run."""
-        k, n = at.k, self.number
+        n = self.number
         if n not in at.counts:
             return Step(self._read(at, None))
         self.place(at, ordinal)
         inside = at.within(n, ordinal, at.counts[n])
-        return Step(self._read(at, inside), inside, inside, inside)
+        return Step(self._read(at, inside), inside, None, inside)
 
-    def locate(self, at: Cursor, coord: Form, mask: Value | None) -> Step:
+    def locate(self, at: Cursor, coord: Form) -> Step:
         """Find ``coord`` in the run by bisection."""
         k, n = at.k, self.number
-        inside = mask
+        inside: Value | None = None
         if n in at.counts:
-            first = bisect(self, at, coord, at.counts[n], mask, after=False)
+            first = bisect(self, at, coord, at.counts[n], after=False)
             self.place(at, k.form(first))
-            inside = k.conj([mask, k.apply("lt", first, at.counts[n])])
+            inside = k.apply("lt", first, at.counts[n])
         hit = k.conj([inside, k.apply("eq", k.value(self._read(at, inside)), k.value(coord))])
         return Step(coord, None, hit, hit)
 

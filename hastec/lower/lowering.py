@@ -100,7 +100,7 @@ def _position(c: Context, store: NodeId, op: Define, layout: Layout) -> tuple[Fo
     like = c.work.like.get(store)
     if like is not None:
         path = c.paths[c.key_of(like)]
-        return path.cursor.position(len(layout.levels) - 1), path.cursor.mask
+        return path.cursor.position(len(layout.levels) - 1), c.k.conj(path.cursor.masks)
     cursor = Cursor(c.k, layout)
     for level in layout.levels:
         if not isinstance(level, Located) or not level.facts.full:
@@ -109,7 +109,7 @@ def _position(c: Context, store: NodeId, op: Define, layout: Layout) -> tuple[Fo
         coord, by = c.coords[rank], level.spec.coord
         if by.op:
             coord = c.k.divide(coord, by.by)[by.op == "%"]
-        level.locate(cursor, coord, None)
+        level.locate(cursor, coord)
     return cursor.position(len(layout.levels) - 1), c.mask(op.ranks)
 
 

@@ -147,27 +147,22 @@ def _advance(
             if number == layout.find(dim)[-1]:
                 _finish(c, path, dim, at.op.rank)
         elif set(at.ranks) <= set(c.coords):
-            _locate(c, path, number, op.subs, at.ranks)
+            _locate(c, path, number, op.subs)
         else:
             return
         path.level += 1
 
 
-def _locate(
-    c: Context, path: Path, number: int, subs: tuple[NodeId, ...], ranks: tuple[str, ...]
-) -> None:
-    k, cursor = c.k, path.cursor
+def _locate(c: Context, path: Path, number: int, subs: tuple[NodeId, ...]) -> None:
+    cursor = path.cursor
     level = cursor.layout.levels[number]
     if not isinstance(level, Located):
         raise Refused(f"level {level.spec} of {cursor.layout.table} cannot be located")
-    coord = tables.coordinate(c, cursor.layout, number, subs)
-    digits = k.digits_of(*(k.values[v] for v, _ in coord.terms))
-    cursor.mask = k.conj((cursor.mask, c.mask(ranks, digits)))
-    step = level.locate(cursor, coord, cursor.mask)
-    if step.stored is not None:
-        cursor.mask = k.conj((cursor.mask, step.stored))
+    tables.guard(c, cursor, number, subs)
+    step = level.locate(cursor, tables.coordinate(c, cursor.layout, number, subs))
+    cursor.restrict(step.stored)
     path.coords[number] = step.coord
-    path.present = k.conj((path.present, step.present))
+    path.present = c.k.conj((path.present, step.present))
 
 
 def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> None:
@@ -190,7 +185,7 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
     if level.facts.sequential:
         _carry(c, path, number, nest)
     step = level.walk(cursor, _ordinal(c, axis, nest))
-    cursor.mask = k.conj((cursor.mask, step.inside))
+    cursor.restrict(step.inside)
     path.stored = k.conj((path.stored, step.stored))
     path.present = k.conj((path.present, step.present))
     path.coords[number] = step.coord
@@ -243,7 +238,7 @@ def _finish(c: Context, path: Path, dim: str, rank: str) -> None:
     for number in levels:
         coord = layout.levels[number].spec.coord
         total = total + path.coords[number] * (coord.by if coord.op == "/" else 1)
-    masks = [] if path.cursor.mask is None else [path.cursor.mask]
+    masks = list(path.cursor.masks)
     lo, hi = c.work.bounds(rank)
     size = layout.shape[layout.dims.index(dim)]
     if not _is(c, lo, Size()):

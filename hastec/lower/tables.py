@@ -20,8 +20,9 @@ def read(c: Context, node: NodeId, table: NodeId) -> Value:
         return path.cursor.layout.values.read(path.cursor, path.stored)
     value: Value | None = None
     for layout in reversed(c.work.layouts[table]):
-        cursor, stored = located(c, node, layout)
-        mine = layout.values.read(cursor, stored, layout.fill)
+        cursor = located(c, node, layout)
+        mine = layout.values.read(cursor, None, layout.fill)
+        stored = c.k.conj(cursor.masks)
         if value is not None and stored is not None:
             mine = c.k.apply("where", stored, mine, value)
         value = mine
@@ -45,7 +46,7 @@ def present(c: Context, node: NodeId, table: NodeId) -> Value:
     """Return whether a table stores an entry at the subscripts."""
     path = c.paths.get(c.key_of(node))
     if path is not None:
-        return c.k.conj((path.cursor.mask, path.present)) or c.k.const(True)
+        return c.k.conj((*path.cursor.masks, path.present)) or c.k.const(True)
     total: Value = c.k.const(False)
     for layout in c.work.layouts[table]:
         located(c, node, layout)
@@ -78,10 +79,25 @@ def coordinate(c: Context, layout: Layout, level: int, subs: tuple[NodeId, ...])
             return c.k.divide(whole, coord.by)[1]
 
 
-def located(c: Context, node: NodeId, layout: Layout) -> tuple[Cursor, Value | None]:
-    """Find the entry at an access's subscripts level by level.
+def guard(c: Context, cursor: Cursor, level: int, subs: tuple[NodeId, ...]) -> None:
+    """Restrict a cursor to the lanes whose coordinate at a level is in range.
 
-    Returns the cursor at its position and the mask under which a value may be read there.
+    A remainder level needs none: its group is stored whole, and what lies past the end is empty.
+    """
+    coord = cursor.layout.levels[level].spec.coord
+    if coord.op == "%":
+        return
+    sub = subs[cursor.layout.dims.index(coord.dim)]
+    form = coordinate(c, cursor.layout, level, subs)
+    digits = c.k.digits_of(*(c.k.values[v] for v, _ in form.terms))
+    for mask in c.masks(c.work.nodes[sub].ranks, digits):
+        cursor.restrict(mask)
+
+
+def located(c: Context, node: NodeId, layout: Layout) -> Cursor:
+    """Return the cursor at the entry an access's subscripts name, found level by level.
+
+    Its masks say where there is one.
     """
     op = c.work.nodes[node].op
     assert isinstance(op, Access | Present)
@@ -91,7 +107,7 @@ def located(c: Context, node: NodeId, layout: Layout) -> tuple[Cursor, Value | N
     if found is None:
         found = _locate(c, op.subs, layout, conditions, c.key_of(node))
         c.remember(key, found, c.work.nodes[node].ranks)
-    assert isinstance(found, tuple)
+    assert isinstance(found, Cursor)
     return found
 
 
@@ -101,24 +117,25 @@ def _locate(
     layout: Layout,
     conditions: tuple[Value, ...],
     key: Hashable,
-) -> tuple[Cursor, Value | None]:
+) -> Cursor:
     k, cursor = c.k, Cursor(c.k, layout)
-    forms = [ev.subscript(c, s) for s in subs]
-    digits = {d for f in forms for v, _ in f.terms for d in k.values[v].digits}
+    forms = {s: ev.subscript(c, s) for s in subs}
+    digits = {d for f in forms.values() for v, _ in f.terms for d in k.values[v].digits}
     ranks = sub_ranks(c, subs)
     masks = (*c.masks(ranks, digits), *conditions)
     c.remember(("masks", key), masks, ranks)
-    cursor.mask = k.conj(masks)
-    stored, entry = cursor.mask, cursor.mask
+    entry = k.conj(masks)
+    for mask in conditions:
+        cursor.restrict(mask)
     for number, level in enumerate(layout.levels):
         if not isinstance(level, Located):
             raise Refused(
                 f"level {level.spec} of {layout.table} cannot be located: "
                 "it has no random access, so this table must lead"
             )
-        step = level.locate(cursor, coordinate(c, layout, number, subs), cursor.mask)
-        if step.stored is not None:
-            stored = cursor.mask = k.conj((cursor.mask, step.stored))
+        guard(c, cursor, number, subs)
+        step = level.locate(cursor, coordinate(c, layout, number, subs))
+        cursor.restrict(step.stored)
         entry = k.conj((entry, step.present))
     c.remember(("present", key, layout.table), entry or k.const(True), ranks)
-    return cursor, stored
+    return cursor
