@@ -14,7 +14,7 @@ import pytest
 
 from hastec.cache import Made, Store
 from hastec.cache.publish import folder_of, place_of
-from tests.robust.cache_faults import KEY, MADE, counting, failing
+from tests.robust.cache_faults import KEY, MADE, Stepping, counting, failing
 
 ERRORS = (
     errno.ENOSPC,
@@ -129,6 +129,28 @@ def test_everything_fails_from_some_point_on(tmp_path: Path, before: str, number
         check_next(root, before)
         check_afterwards(root)
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("step", ["open", "stat", "names", "read"])
+def test_an_entry_taken_away_while_it_is_read_is_a_miss(
+    tmp_path: Path, step: str, replaced: bool
+) -> None:
+    entry(tmp_path / "c")
+    done: list[str] = []
+
+    def act(number: int, name: str) -> None:
+        if name == step and not done:
+            done.append(name)
+            Store(tmp_path / "c").rm(KEY)
+            if replaced:
+                entry(tmp_path / "c")
+
+    store = Store(tmp_path / "c", files=Stepping(act))
+    run(store)
+    assert done and store.warnings == []
+    assert list((place_of(tmp_path / "c") / "bad").iterdir()) == []
+    check_afterwards(tmp_path / "c")
 
 
 def test_a_maker_that_fails_is_heard_even_then(tmp_path: Path) -> None:
