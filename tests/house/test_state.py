@@ -26,6 +26,10 @@ UNORDERED = (
 WORKING = (
     "hastec/lower/*",
     "hastec/levels/protocol.py",
+    "hastec/levels/checking.py",
+    "hastec/levels/packing.py",
+    "hastec/levels/unpacking.py",
+    "hastec/levels/trail.py",
     "hastec/ir/define.py",
     "grammar/formatter.py",
 )
