@@ -6,11 +6,13 @@ import os
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hastec.cache import Made, Store, default_root, key
 from hastec.cache.identity import source_hash, versions
+from hastec.cache.lock import acquire
 from hastec.cache.publish import folder_of, place_of
 from hastec.diag import InternalError
 from tests.robust.cache_faults import KEY, MADE
@@ -130,6 +132,76 @@ def test_only_the_owner_may_look(tmp_path: Path) -> None:
         os.umask(old)
     for path in (tmp_path / "c").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+def test_collecting_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> None:
+    store = Store(tmp_path / "c")
+    place = store.place()
+    assert place is not None
+    hours = {
+        f"{os.getpid()}-ours": 2,
+        f"{os.getpid()}-ours-for-days": 48,
+        "4000000000-dead": 2,
+        "4000000000-dead-but-new": 0,
+        "99999999999999-nobody": 2,
+        "1-somebody": 2,
+        "stray": 2,
+    }
+    for name, age in hours.items():
+        (place / "tmp" / name).mkdir()
+        os.utime(place / "tmp" / name, (time.time() - age * 3600,) * 2)
+    for name, age in (("old.lock", 48), ("new.lock", 2)):
+        (place / "locks" / name).touch()
+        os.utime(place / "locks" / name, (time.time() - age * 3600,) * 2)
+    assert store.gc().leftovers == 5
+    left = sorted(p.name for p in (*(place / "tmp").iterdir(), *(place / "locks").iterdir()))
+    assert left == sorted(
+        (f"{os.getpid()}-ours", "4000000000-dead-but-new", "1-somebody", "new.lock")
+    )
+
+
+def test_a_lock_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
+    release = acquire(tmp_path / "x.lock", 1.0)
+    assert release is not None
+    start = time.perf_counter()
+    assert acquire(tmp_path / "x.lock", 0.1) is None
+    assert 0.1 <= time.perf_counter() - start < 5
+    release()
+    again = acquire(tmp_path / "x.lock", 0.1)
+    assert again is not None
+    again()
+
+
+def test_where_nothing_can_be_locked_entries_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: object, **options: object) -> None:
+        raise RuntimeError("no flock here")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    store = Store(tmp_path / "c")
+    assert store.get_or_make(KEY, lambda: MADE).path is not None
+    assert [w.message for w in store.warnings] == ["the cache could not lock: no flock here"]
+
+
+def test_where_modes_mean_nothing_it_keeps_to_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hastec.cache.store.os", SimpleNamespace(name="nt"))
+    store = Store(tmp_path / "c")
+    assert store.get_or_make(KEY, lambda: MADE).path is None
+    assert [w.code for w in store.warnings] == ["HST6101"] and not (tmp_path / "c").exists()
+
+
+def test_strays_in_the_folders_do_no_harm(tmp_path: Path) -> None:
+    store = Store(tmp_path / "c")
+    store.put(KEY, MADE.files, {})
+    objects = place_of(tmp_path / "c") / "objects"
+    (objects / "stray").touch()
+    (objects / "ab").mkdir()
+    (objects / "ab" / "stray").touch()
+    (objects / "ab" / ("a" * 64)).touch()
+    assert [row.key for row in store.ls()] == [KEY] and store.gc().entries == 1
 
 
 def test_the_default_place_is_the_users_own() -> None:

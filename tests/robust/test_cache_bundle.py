@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from hastec.cache import Store, key
-from hastec.cache.bundle import export_bundle, import_bundle
-from hastec.cache.manifest import NAME, describe, encode
+from hastec.cache.bundle import LARGEST, export_bundle, import_bundle
+from hastec.cache.manifest import NAME, Manifest, Member, describe, encode
 from hastec.diag import HasteError
 from tests.robust.cache_faults import KEY, MADE
 
 SECOND = key({"second": ""})
+THIRD = key({"third": ""})
 
 
 def filled(root: Path) -> Store:
@@ -48,7 +49,7 @@ def test_a_choice_of_entries(tmp_path: Path) -> None:
     store = filled(tmp_path / "a")
     assert export_bundle(store, tmp_path / "one.tar", (KEY,)).keys == (KEY,)
     with pytest.raises(HasteError, match=r"HST6105.*the cache has no entry"):
-        export_bundle(store, tmp_path / "none.tar", (key({"third": ""}),))
+        export_bundle(store, tmp_path / "none.tar", (THIRD,))
     with pytest.raises(HasteError, match="HST6105"):
         export_bundle(store, tmp_path / "no folder" / "x.tar")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "one.tar"]
@@ -114,7 +115,7 @@ HOSTILE: dict[str, Callable[[Add], None]] = {
     "device": first(f"{KEY}/{NAME}", b"", tarfile.CHRTYPE),
     "pipe": first(f"{KEY}/{NAME}", b"", tarfile.FIFOTYPE),
     "no manifest": first(f"{KEY}/a", b"1"),
-    "manifest of another": first(f"{SECOND}/{NAME}", GOOD),
+    "manifest of another": first(f"{THIRD}/{NAME}", GOOD),
     "manifest too large": first(f"{KEY}/{NAME}", b" " * (2 << 20)),
     "manifest broken": first(f"{KEY}/{NAME}", GOOD[:-3]),
     "file missing": first(f"{KEY}/{NAME}", GOOD),
@@ -145,10 +146,10 @@ def test_what_no_export_writes_is_refused_whole(tmp_path: Path, kind: str) -> No
 
 
 def test_an_entry_larger_than_any_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    member = b'"size": 1'
-    huge = GOOD.replace(member, b'"size": 9999999999999')
-    found = archive(tmp_path / "bad.tar", first(f"{KEY}/{NAME}", huge))
-    with pytest.raises(HasteError, match="HST6104"):
+    members = (Member("a", LARGEST, "0" * 64), Member("b", 1, "0" * 64))
+    manifest = encode(Manifest(KEY, members, (), ()))
+    found = archive(tmp_path / "bad.tar", first(f"{KEY}/{NAME}", manifest))
+    with pytest.raises(HasteError, match=r"HST6104.*is larger than"):
         import_bundle(Store(tmp_path / "c"), tmp_path / "bad.tar", found)
 
 
