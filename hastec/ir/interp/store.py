@@ -8,8 +8,8 @@ import numpy as np
 
 from hastec.diag import Diagnostic, HasteError
 from hastec.ir.graph import Define, Node, Param, Select, Update
-from hastec.ir.interp.align import Value, choose, widen
-from hastec.ir.interp.domain import all_faults, domain, fold_faults, live_over, over_box
+from hastec.ir.interp.align import Value, both, choose, widen
+from hastec.ir.interp.domain import all_faults, behind, domain, fold_faults, live_over, over_box
 from hastec.ir.interp.number import Array, Bools, Ints, bools, carried, convert, ints, zeros
 from hastec.ir.interp.points import fault_message, table_name
 from hastec.ir.interp.state import OUT_OF_RANGE, TWICE, Run
@@ -134,27 +134,27 @@ def selected(run: Run, node: Node, op: Select) -> Held:
     """Which candidates along one rank are members."""
     ranks = (*(r for r in op.ranks if r != op.over), op.over)
     found = domain(run, op.ranks, op.guards)
-    key = run.values[op.key]
-    amount = None if op.amount is None else run.values[op.amount]
-    always = tuple(run.values[a] for a in op.always)
-    used = (key, *always, *(() if amount is None else (amount,)))
-    raise_faults(run, all_faults(found, used))
     run.charge(run.shape(ranks), node.span)
-    live = live_over(run, found.where, ranks)
-    keys = over_box(run, key, ranks)
-    if amount is None:
+    always = tuple(run.values[a] for a in op.always)
+    forced = np.zeros(run.shape(ranks), np.bool_)
+    for test in always:
+        forced |= bools(over_box(run, test, ranks))
+    # The key of a candidate that is forced is not asked for.
+    key, asked = run.values[op.key], both(found.where, Value(ranks, ~forced))
+    faults = (*all_faults(found, always), *behind(asked, key))
+    live, keys = live_over(run, found.where, ranks), over_box(run, key, ranks)
+    if op.amount is None:
         member = live & bools(keys)
     else:
-        forced = np.zeros(live.shape, np.bool_)
-        for test in always:
-            forced |= bools(over_box(run, test, ranks))
+        amount = run.values[op.amount]
+        faults += tuple(behind(found.where, amount))
         bound = over_box(run, amount, ranks[:-1])[..., None]
         member = _members(op.kind == "topk", keys, live, forced, bound)
+    raise_faults(run, faults)
     axes = tuple(ranks.index(r) for r in op.ranks)
-    made = place(
-        run, node, op.ranks, member.transpose(axes), live.transpose(axes), np.asarray(False)
-    )
-    return Held(made, bools(made))
+    turned = (member.transpose(axes), live.transpose(axes))
+    made = bools(place(run, node, op.ranks, *turned, np.asarray(False)))
+    return Held(made, made)
 
 
 def _members(topk: bool, keys: Array, live: Bools, forced: Bools, bound: Array) -> Bools:
@@ -167,7 +167,7 @@ def _members(topk: bool, keys: Array, live: Bools, forced: Bools, bound: Array) 
         greatest = np.where(forced, np.inf, np.where(strange, 0.0, keys))
         order = np.lexsort((-greatest, strange, ~live), axis=-1)
     else:
-        order = np.lexsort((~ints(keys), ~forced, ~live), axis=-1)
+        order = np.lexsort((np.where(forced, 0, ~ints(keys)), ~forced, ~live), axis=-1)
     if topk:
         first = np.broadcast_to(np.arange(live.shape[-1]), live.shape) < bound
     else:
