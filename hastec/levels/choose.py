@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hastec.arrays import Array, flat, marks, nonzero, running_along
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
 from hastec.ir.kernel import Value
-from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
+from hastec.levels.assembled import AssembledIndex
+from hastec.levels.checking import Checking
+from hastec.levels.packing import Packing
+from hastec.levels.protocol import Cursor, Facts, Step, Stored
+from hastec.levels.structure import wrong
+from hastec.levels.unpacking import Unpacking
+from hastec.sym.size import Size
+
+FACTS = Facts(uniform=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +32,9 @@ class Choose:
 
     spec: LevelSpec
     number: int
-    index: IndexCode
+    index: AssembledIndex
     keep: int
-    facts: Facts = Facts(uniform=True)
+    facts: Facts = FACTS
 
     def arrays(self) -> tuple[Stored, ...]:
         """Return the kept coordinates."""
@@ -34,6 +43,10 @@ class Choose:
     def numbers(self) -> tuple[str, ...]:
         """Return nothing."""
         return ()
+
+    def extent(self, span: Size, table: str) -> Size:
+        """Return ``n``."""
+        return Size.of(self.keep)
 
     def size(self, at: Cursor) -> Form:
         """Return ``n``."""
@@ -59,7 +72,47 @@ class Choose:
         at.ordinals[n] = k.form(place)
         return Step(coord, None, hit, hit)
 
+    # --------------------------------------------------------------------------------- arrays
+    def room(self, at: Packing) -> Array:
+        """Return which entries are among the first ``n`` of their fibre."""
+        nodes = at.nodes(self.number)
+        return (nodes.rank() < self.keep)[nodes.of]
 
-def make_choose(spec: LevelSpec, number: int, index: IndexCode) -> Choose:
+    def pack(self, at: Packing) -> None:
+        """Store ``n`` coordinates a fibre: those of entries, then the lowest without one."""
+        n, span, nodes = self.number, at.span(self.number), at.nodes(self.number)
+        fibres = at.fibres(n)
+        at.reserve(fibres * span, "int64")
+        place = nodes.trail.fibre(n) * span + nodes.coord
+        used = marks(fibres * span, place).reshape(fibres, span)
+        free = running_along(~used)
+        taken = used | (free <= free[:, span - 1 :] + (self.keep - span))
+        at.place(nodes, flat(running_along(taken))[place] - 1)
+        kept = nonzero(flat(taken)) % span
+        every = at.above(n)
+        ordinal = every.spread(n, self.keep)
+        coords = kept[every.fibre(n) * self.keep + ordinal]
+        self.index.write(at, n, f"{n}.crd", every.position(n), coords)
+
+    def unpack(self, at: Unpacking) -> None:
+        """Pass the kept coordinates."""
+        n = self.number
+        at.spread(n, self.keep)
+        at.coords[n], _ = self.index.decode(at, n, f"{n}.crd")
+
+    def check(self, at: Checking) -> None:
+        """Check the range of the coordinates; a full reading checks that they ascend."""
+        self.index.check(at, self.number, f"{self.number}.crd")
+        at.unsure = True
+
+
+def make_choose(spec: LevelSpec, number: int, index: AssembledIndex) -> Choose:
     """Return a choose level; its option ``n`` says how many are kept."""
-    return Choose(spec, number, index, spec.number("n", 2))
+    keep, coord = spec.number("n", 2), spec.coord
+    if coord.op != "%" or not 1 <= keep <= coord.by or index.sequential:
+        raise wrong(
+            "HST3503",
+            f"level {spec} cannot keep {keep} of every few coordinates",
+            "write choose(j % m; n) with 1 <= n <= m and a plain index code",
+        )
+    return Choose(spec, number, index, keep)

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
+from hastec.levels.checking import Checking
+from hastec.levels.packing import Packing
 from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
+from hastec.levels.unpacking import Unpacking
+from hastec.sym.size import Size
+
+FACTS = Facts(full=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,7 @@ class Dense:
 
     spec: LevelSpec
     number: int
-    facts: Facts = Facts(full=True)
+    facts: Facts = FACTS
 
     def arrays(self) -> tuple[Stored, ...]:
         """Return nothing: coordinates are not stored."""
@@ -24,6 +30,10 @@ class Dense:
     def numbers(self) -> tuple[str, ...]:
         """Return nothing: the extent is a size of the program."""
         return ()
+
+    def extent(self, span: Size, table: str) -> Size:
+        """Return the span."""
+        return span
 
     def size(self, at: Cursor) -> Form:
         """Return the extent of the dimension this level stores."""
@@ -40,6 +50,19 @@ class Dense:
         """Place ``coord``: it is its own ordinal."""
         at.ordinals[self.number] = coord
         return Step(coord)
+
+    # --------------------------------------------------------------------------------- arrays
+    def pack(self, at: Packing) -> None:
+        """Place the entries at their coordinates."""
+        nodes = at.nodes(self.number)
+        at.place(nodes, nodes.coord)
+
+    def unpack(self, at: Unpacking) -> None:
+        """Pass every coordinate."""
+        at.coords[self.number] = at.spread(self.number, at.extent(self.number))
+
+    def check(self, at: Checking) -> None:
+        """Accept: no array belongs to this level."""
 
 
 def make_dense(spec: LevelSpec, number: int, index: IndexCode) -> Dense:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 
+from hastec.arrays import Array, full, largest, long, most_at
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
 from hastec.ir.kernel import Value
 from hastec.ir.types import I32
-from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
+from hastec.levels.assembled import AssembledIndex
+from hastec.levels.checking import Checking
+from hastec.levels.packing import Packing
+from hastec.levels.protocol import Cursor, Facts, Step, Stored
 from hastec.levels.search import bisect
+from hastec.levels.structure import wrong
+from hastec.levels.trail import round_up
+from hastec.levels.unpacking import Unpacking
+from hastec.sym.size import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Fixed:
 
     spec: LevelSpec
     number: int
-    index: IndexCode
+    index: AssembledIndex
     facts: Facts
 
     def arrays(self) -> tuple[Stored, ...]:
@@ -36,6 +45,11 @@ class Fixed:
     def place(self, at: Cursor, ordinal: Form) -> None:
         """Stand at ``ordinal`` of the fibre."""
         at.ordinals[self.number] = ordinal
+
+    def extent(self, span: Size, table: str) -> Size:
+        """Return ``k``, or the size ``table.N.k`` that packing finds."""
+        k = self.spec.option("k")
+        return Size.of(k if isinstance(k, int) else f"{table}.{self.number}.k")
 
     def size(self, at: Cursor) -> Form:
         """Return the number of positions of every fibre."""
@@ -67,7 +81,58 @@ class Fixed:
     def _length(self, at: Cursor) -> Value:
         return at.load(f"{self.number}.len", I32, at.fibre(self.number), hint="length")
 
+    # --------------------------------------------------------------------------------- arrays
+    def room(self, at: Packing) -> Array | None:
+        """Return which entries are among the first ``k`` of their fibre."""
+        k = self.spec.option("k")
+        if not isinstance(k, int):
+            return None
+        nodes = at.nodes(self.number)
+        return (self.index.place(nodes) < k)[nodes.of]
 
-def make_fixed(spec: LevelSpec, number: int, index: IndexCode) -> Fixed:
+    def pack(self, at: Packing) -> None:
+        """Store coordinates and lengths; without ``k`` the longest fibre gives it."""
+        n, nodes = self.number, at.nodes(self.number)
+        ordinal = self.index.place(nodes)
+        lengths = most_at(nodes.trail.fibre(n), at.fibres(n), ordinal + 1)
+        longest = largest(lengths)
+        if not isinstance(self.spec.option("k"), int):
+            at.tell(f"{n}.k", max(self.facts.unit, round_up(longest, self.facts.unit)))
+        at.place(nodes, ordinal)
+        room = full(nodes.count, at.extent(n), "int64", at.like)
+        self.index.encode(at, nodes, f"{n}.crd", room)
+        at.reserve(lengths.shape[0], "int32")
+        at.store(f"{n}.len", lengths, "int32")
+        at.tell(f"{n}.halvings", longest.bit_length())
+
+    def unpack(self, at: Unpacking) -> None:
+        """Pass the real positions of every fibre."""
+        n = self.number
+        ordinal = at.spread(n, at.extent(n))
+        coord, real = self.index.decode(at, n, f"{n}.crd")
+        inside = ordinal < at.arrays[f"{n}.len"][at.fibre(n)]
+        at.coords[n] = coord
+        at.keep(inside if real is None else inside & real)
+
+    def check(self, at: Checking) -> None:
+        """Check lengths and the range of coordinates; a full reading checks their order."""
+        n, fibres = self.number, at.fibres(self.number)
+        if not isinstance(self.spec.option("k"), int):
+            whole = at.numel(f"{n}.crd") * self.index.per_word
+            at.tell(f"{n}.k", whole // max(1, fibres))
+        k = at.extent(n)
+        lengths = long(at.array(f"{n}.len", ("int32", "int64"), fibres))
+        at.within(f"{n}.len", lengths, 0, k + 1, "length")
+        self.index.check(at, n, f"{n}.crd")
+        at.tell(f"{n}.halvings", k.bit_length())
+        at.unsure = True
+
+
+def make_fixed(spec: LevelSpec, number: int, index: AssembledIndex) -> Fixed:
     """Return a fixed level."""
-    return Fixed(spec, number, index, Facts(uniform=True, sequential=index.sequential))
+    unit = lcm(spec.number("unit", 1), index.per_word)
+    if spec.number("k", unit) < 1 or spec.number("k", unit) % unit:
+        advice = f"take {max(unit, round_up(spec.number('k', unit), unit))}, or leave k out"
+        raise wrong("HST3503", f"level {spec}: k must be a positive multiple of {unit}", advice)
+    facts = Facts(uniform=True, sequential=index.sequential, unit=unit)
+    return Fixed(spec, number, index, facts)

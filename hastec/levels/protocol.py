@@ -165,7 +165,7 @@ class Cursor:
             return ordinal
         quotient, rest = ordinal.divide(unit)
         bounds = self.k.interval(rest)
-        fits = bounds is not None and 0 <= bounds[0] and bounds[1] < unit
+        fits = bounds is not None and bounds[0] >= 0 and bounds[1] < unit
         return quotient * unit if fits else ordinal
 
     def number(self, name: str) -> Value:
@@ -341,7 +341,8 @@ class IndexCode(Code, Protocol):
         self, at: Cursor, level: int, array: str, mask: Value | None
     ) -> tuple[Form, Value | None]:
         """Return the coordinate at the cursor's ordinal of ``level``, and a mask that is false on
-        fillers (None: there are none)."""
+        fillers (None: there are none).
+        """
         ...
 
 

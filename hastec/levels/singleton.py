@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hastec.arrays import count_at, largest, running
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
 from hastec.ir.kernel import Value
-from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
+from hastec.levels.assembled import AssembledIndex
+from hastec.levels.checking import Checking
+from hastec.levels.packing import Packing
+from hastec.levels.protocol import Cursor, Facts, Step, Stored
 from hastec.levels.search import bisect
+from hastec.levels.structure import wrong
+from hastec.levels.unpacking import Unpacking
+from hastec.sym.size import Size
+
+FACTS = Facts(fibre=True, single=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +31,8 @@ class Singleton:
 
     spec: LevelSpec
     number: int
-    index: IndexCode
-    facts: Facts = Facts(fibre=True)
+    index: AssembledIndex
+    facts: Facts = FACTS
 
     def arrays(self) -> tuple[Stored, ...]:
         """Return the coordinates."""
@@ -36,6 +45,9 @@ class Singleton:
     def place(self, at: Cursor, ordinal: Form) -> None:
         """Stand at ``ordinal`` of the run."""
         at.replaced[self.number - 1] = at.starts[self.number] + ordinal
+
+    def extent(self, span: Size, table: str) -> None:
+        """Return None: runs differ in length."""
 
     def size(self, at: Cursor) -> Form:
         """Return the length of the run found above; 1 where the level above was walked."""
@@ -65,7 +77,28 @@ class Singleton:
     def _read(self, at: Cursor, mask: Value | None) -> Form:
         return self.index.read(at, self.number, f"{self.number}.crd", mask)[0]
 
+    # --------------------------------------------------------------------------------- arrays
+    def pack(self, at: Packing) -> None:
+        """Store the coordinate of every position of the level above."""
+        n, nodes = self.number, at.nodes(self.number)
+        self.index.encode(at, nodes, f"{n}.crd", None)
+        runs = running(at.distinct(n - 1)[nodes.index]) - 1
+        at.tell(f"{n}.halvings", largest(count_at(runs, nodes.count)).bit_length())
 
-def make_singleton(spec: LevelSpec, number: int, index: IndexCode) -> Singleton:
+    def unpack(self, at: Unpacking) -> None:
+        """Read the coordinates."""
+        at.coords[self.number], _ = self.index.decode(at, self.number, f"{self.number}.crd")
+
+    def check(self, at: Checking) -> None:
+        """Check the range of the coordinates; their order depends on the level above."""
+        self.index.check(at, self.number, f"{self.number}.crd")
+        at.tell(f"{self.number}.halvings", at.positions(self.number).bit_length())
+        at.unsure = True
+
+
+def make_singleton(spec: LevelSpec, number: int, index: AssembledIndex) -> Singleton:
     """Return a singleton level."""
+    if index.sequential:
+        advice = "use a plain code: u8, u16, i32 or i64"
+        raise wrong("HST3503", f"level {spec} cannot have index {index.spec}", advice)
     return Singleton(spec, number, index)

@@ -1,0 +1,55 @@
+"""The levels and codes a compilation knows: open sets, told apart by name here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hastec.ir.format import CodeSpec, LevelSpec
+from hastec.ir.types import DType
+from hastec.levels.assembled import AssembledIndex, AssembledValue
+from hastec.levels.bitmap import make_bitmap
+from hastec.levels.choose import make_choose
+from hastec.levels.codes import PLAIN, make_delta, make_plain
+from hastec.levels.compressed import make_compressed, make_ragged
+from hastec.levels.dense import make_dense
+from hastec.levels.fixed import make_fixed
+from hastec.levels.protocol import Level
+from hastec.levels.singleton import make_singleton
+from hastec.levels.values import make_raw
+
+LevelMaker: TypeAlias = Callable[[LevelSpec, int, AssembledIndex], Level]
+"""Makes a level from what was asked for, its number and the index code; HST3503 if it cannot."""
+
+IndexMaker: TypeAlias = Callable[[CodeSpec], AssembledIndex]
+"""Makes an index code; HST3503 if an option is wrong."""
+
+ValueMaker: TypeAlias = Callable[[CodeSpec, DType], AssembledValue]
+"""Makes the value code of a table of some type; HST3506 if it cannot hold the type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The levels and codes a compilation knows, by name."""
+
+    levels: Mapping[str, LevelMaker]
+    index: Mapping[str, IndexMaker]
+    values: Mapping[str, ValueMaker]
+
+
+def default_registry() -> Registry:
+    """Return the levels and codes that come with the compiler."""
+    levels: dict[str, LevelMaker] = {
+        "dense": make_dense,
+        "compressed": make_compressed,
+        "ragged": make_ragged,
+        "fixed": make_fixed,
+        "singleton": make_singleton,
+        "bitmap": make_bitmap,
+        "choose": make_choose,
+    }
+    index: dict[str, IndexMaker] = {"delta": make_delta}
+    for name, word in PLAIN.items():
+        index[name] = make_plain(word)
+    return Registry(levels, index, {"raw": make_raw})
