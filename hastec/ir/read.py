@@ -107,7 +107,7 @@ class _Reader:
         if cursor.accept("output"):
             self.outputs.append((cursor.name(), equals_ref(cursor)))
         elif cursor.accept("law"):
-            self.laws.append(Law(cursor.ref(), cursor.ref(), read_refs(cursor)))
+            self.laws.append(self._law())
         elif cursor.accept("format"):
             self.formats.append((cursor.ref(), self._colon_format()))
         elif cursor.accept("hint"):
@@ -187,6 +187,11 @@ class _Reader:
     def _equals_integer(self) -> int:
         self.cursor.expect("=")
         return self.cursor.integer()
+
+    def _law(self) -> Law:
+        on = self.cursor.ref()
+        self.cursor.expect("floor")
+        return Law(on, self.cursor.ref(), read_refs(self.cursor))
 
     def _region(self) -> Region:
         cursor = self.cursor

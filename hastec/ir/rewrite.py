@@ -135,14 +135,15 @@ def drop_dead(graph: Graph) -> Graph:
         graph,
         nodes=nodes,
         ranks=tuple(r for r in graph.ranks if r.name in ranks),
-        laws=tuple(_law(w, live) for w in graph.laws if w.on in live),
+        laws=tuple(law for law in (_law(w, live) for w in graph.laws) if law.reduces),
         formats=tuple((i, fmt) for i, fmt in graph.formats if i in live),
         regions=tuple(r for r in (_region(r, live) for r in graph.regions) if r.stores),
     )
 
 
 def _law(law: Law, live: frozenset[NodeId]) -> Law:
-    return Law(law.on, law.floor, tuple(i for i in law.reduces if i in live))
+    whole = law.on in live and law.floor in live
+    return replace(law, reduces=tuple(i for i in law.reduces if whole and i in live))
 
 
 def _region(region: Region, live: frozenset[NodeId]) -> Region:

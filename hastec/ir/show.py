@@ -61,7 +61,7 @@ def _ranks(graph: Graph) -> list[str]:
 
 def _decisions(graph: Graph, schedule: ShowSchedule) -> list[str]:
     lines = [f"output {quoted(name)} = %{node}" for name, node in graph.outputs]
-    lines += [f"law %{law.on} %{law.floor} {_refs(law.reduces)}" for law in graph.laws]
+    lines += [f"law %{law.on} floor %{law.floor} {_refs(law.reduces)}" for law in graph.laws]
     lines += [f"format %{node}: {show_format(fmt)}" for node, fmt in graph.formats]
     for region in graph.regions:
         lines += _region(region, schedule)

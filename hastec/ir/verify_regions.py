@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hastec.ir.graph import Graph, Input, Law, NodeId, Reduce, walk
+from hastec.ir.graph import Graph, Input, Law, NodeId, Reduce, operands, walk
 from hastec.ir.infer import needs
 
 
@@ -26,10 +26,12 @@ def _law(graph: Graph, law: Law) -> Iterator[str]:
     on = graph.node(law.on).op
     if not isinstance(on, Reduce) or on.monoid != "max":
         yield "it is no maximum"
+    if law.on not in operands(graph.node(law.floor).op):
+        yield f"%{law.floor} is no floor of it"
     for reduce in law.reduces:
         if not isinstance(graph.node(reduce).op, Reduce):
             yield f"%{reduce} is no reduction"
-        elif all(n.id != law.on for n in walk(graph, (reduce,))):
+        elif all(n.id != law.floor for n in walk(graph, (reduce,))):
             yield f"%{reduce} does not depend on it"
 
 
