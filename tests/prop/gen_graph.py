@@ -8,7 +8,6 @@ that round take part as well. No term is infinite where something absent could m
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.interp import Table
 from hastec.ir.types import BF16, BOOL, F16, F32, I32, I64
 from hastec.sym.size import Size
-from tests.prop.gen_monoids import LAST, RECUR
+from tests.prop.gen_parts import LAST, RECUR, Loop, Scope, ranks_of
 from tests.prop.gen_tables import Inputs
 
 Program = tuple[Graph, dict[str, Table], dict[str, int]]
@@ -37,15 +36,6 @@ def random_program(seed: int, exact: bool = True, features: frozenset[str] = FEA
     return _Generator(seed, exact, features).program()
 
 
-@dataclass(frozen=True)
-class Loop:
-    """A rank in scope and the size its coordinates stay below."""
-
-    rank: str
-    size: str
-
-
-Scope = tuple[Loop, ...]
 EXTENTS = (1, 2, 3, 3, 5, 5, 7)
 
 
@@ -94,7 +84,7 @@ class _Generator:
         scope = self.loops(self.random.randint(1, 2))
         body = self.number(scope, 2)
         guards = (self.condition(scope, 1),) if self.chance(0.4) and self.may("guard") else ()
-        table = self.b.define(name, _ranks(scope), body, guards)
+        table = self.b.define(name, ranks_of(scope), body, guards)
         self.made.append((table, tuple(loop.size for loop in scope)))
 
     def output(self, name: str) -> None:
@@ -111,7 +101,7 @@ class _Generator:
             like = self.name_of(self.table("sparse", tuple(loop.size for loop in scope)))
         shape = tuple(Size.of(loop.size) for loop in scope)
         self.b.param(Param(name, dtype, shape, "out", sparse=sparse, like=like))
-        self.b.output(name, self.b.define(name, _ranks(scope), body, guards))
+        self.b.output(name, self.b.define(name, ranks_of(scope), body, guards))
 
     def update(self) -> None:
         """A table whose row ``at`` is rewritten."""
@@ -258,7 +248,7 @@ class _Generator:
         if self.chance(0.2):
             bound.append(self.bound((*scope, bound[0])))
         inner = (*scope, *bound)
-        ranks = _ranks(tuple(bound))
+        ranks = ranks_of(tuple(bound))
         guards = tuple(
             self.condition(inner, 1)
             for _ in range(self.random.choice((0, 0, 1, 2)) if self.may("guard") else 0)
@@ -377,7 +367,7 @@ class _Generator:
         inner = (*outer, over)
         key = self.number(inner, min(depth - 1, 1))
         guards = (self.condition(inner, 0),) if self.chance(0.4) and self.may("guard") else ()
-        ranks = _ranks(inner)
+        ranks = ranks_of(inner)
         kind = self.random.choice(("topk", "topk", "top_p", "where"))
         if kind == "where":
             test = self.b.map("gt", key, self.b.const(0))
@@ -401,7 +391,3 @@ class _Generator:
             return self.b.const(0)
         at = self.b.index(self.random.choice(fitting).rank)
         return self.b.map("div", at, self.b.const(2)) if self.chance(0.3) else at
-
-
-def _ranks(scope: Scope) -> tuple[str, ...]:
-    return tuple(loop.rank for loop in scope)

@@ -30,7 +30,7 @@ SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -2.5, 3.5, 65504.
 def floats(count: int = 3000) -> np.ndarray:
     random = np.random.default_rng(1)
     wide = random.standard_normal(count) * 10.0 ** random.integers(-45, 38, count)
-    return np.concatenate([np.array(SPECIAL), wide]).astype(np.float32)
+    return np.asarray(np.concatenate([np.array(SPECIAL), wide]), np.float32)
 
 
 @pytest.mark.parametrize(

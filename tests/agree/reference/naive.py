@@ -37,6 +37,7 @@ Number = bool | int | float
 Env = dict[str, int]
 Place = tuple[int, ...]
 Entries = dict[Place, Number]
+Known = Mapping[object, Number]
 
 
 class OutsideError(Exception):
@@ -56,7 +57,8 @@ def single(x: float) -> float:
 
 
 def wrapped(x: int, bits: int) -> int:
-    return (x + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    half = 1 << (bits - 1)
+    return (x + half) % (2 * half) - half
 
 
 class Naive:
@@ -115,7 +117,8 @@ class Naive:
                 return self.selection(node, node.op)
             case Convert(table, _):
                 return self.entries[table]
-        raise AssertionError(node)
+            case _:
+                raise AssertionError(node)
 
     def input_of(self, name: str) -> int:
         found = [n.id for n in self.graph.nodes if n.op == Input(name)]
@@ -214,7 +217,8 @@ class Naive:
                     return 0.0
                 total = sum(math.exp(s - top) for s in scores.values())
                 return self.typed(node, math.exp(scores[env[rank]] - top) / total)
-        raise AssertionError(node)
+            case _:
+                raise AssertionError(node)
 
     def place(self, table: int, subs: tuple[int, ...], env: Env) -> Place:
         found = tuple(int(self.value(s, env)) for s in subs)
@@ -272,17 +276,15 @@ class Naive:
         monoid = self.monoids[op.monoid]
         state = [term(t, {}) for t in monoid.none]
         for env in envs:
-            known = {
-                ("param", n): self.value(a, env)
-                for n, a in zip(monoid.params, op.args, strict=True)
-            }
+            pairs = zip(monoid.params, op.args, strict=True)
+            known: Known = {("param", n): self.value(a, env) for n, a in pairs}
             one = [term(t, known) for t in monoid.one]
-            both = {("state", "a", f): v for f, v in zip(monoid.fields, state, strict=True)}
-            both |= {("state", "b", f): v for f, v in zip(monoid.fields, one, strict=True)}
+            both: dict[object, Number] = {}
+            for field, old, new in zip(monoid.fields, state, one, strict=True):
+                both |= {("state", "a", field): old, ("state", "b", field): new}
             state = [term(t, both) for t in monoid.merge]
-        return term(
-            monoid.give, {("field", f): v for f, v in zip(monoid.fields, state, strict=True)}
-        )
+        done: Known = {("field", f): v for f, v in zip(monoid.fields, state, strict=True)}
+        return term(monoid.give, done)
 
     # ------------------------------------------------------------------------------------ presence
     def storing(self, table: int) -> set[Place] | None:
@@ -306,7 +308,8 @@ class Naive:
                 return {tuple(e[r] for r in ranks) for e in envs if self.there(body, e)}
             case Select():
                 return {p for p, v in self.entries[node.id].items() if v}
-        return None
+            case _:
+                return None
 
     def there(self, at: int, env: Env) -> bool:
         """Return whether a value is structurally present, relative to 0."""
@@ -332,7 +335,8 @@ class Naive:
                 outer = {r: v for r, v in env.items() if r != rank}
                 inside = self.coordinates((rank,), guards, outer)
                 return any(e[rank] == env[rank] for e in inside)
-        return True
+            case _:
+                return True
 
 
 PRODUCTS = ("mul", "and", "bitand")
@@ -376,7 +380,7 @@ SCALAR: dict[str, Callable[..., Number]] = {
 }
 
 
-def term(part: object, known: Mapping[object, Number]) -> Number:
+def term(part: object, known: Known) -> Number:
     """Evaluate an expression of a monoid on small integers."""
     match part:
         case ("const", bool() | int() | float() as value):
@@ -387,4 +391,5 @@ def term(part: object, known: Mapping[object, Number]) -> Number:
             return known[part]
         case (str(fn), *operands):
             return SCALAR[fn](*(term(o, known) for o in operands))
-    raise AssertionError(part)
+        case _:
+            raise AssertionError(part)

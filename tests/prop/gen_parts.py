@@ -1,8 +1,27 @@
-"""Monoids whose order matters, for generated programs."""
+"""Parts of generated programs: ranks in scope, and monoids whose order matters."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hastec.ir.graph import Monoid
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A rank in scope and the size its coordinates stay below."""
+
+    rank: str
+    size: str
+
+
+Scope = tuple[Loop, ...]
+
+
+def ranks_of(scope: Scope) -> tuple[str, ...]:
+    """The names of the ranks in scope."""
+    return tuple(loop.rank for loop in scope)
+
 
 RECUR = Monoid(
     "recur",
