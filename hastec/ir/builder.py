@@ -49,8 +49,7 @@ class Builder(Indexing):
     def loop(self, digit: str, lo: Value, hi: Value, stages: int = 1) -> Iterator[Loop]:
         """Open a loop over a digit; definitions that need it land inside."""
         outer, span = self.block, self.span
-        if digit in self.loops:
-            raise InternalError(f"loop digit {digit} is open already")
+        around = self.loops.get(digit)
         first = lo.bounds or self.size_bound
         last = hi.bounds or self.size_bound
         bounds = first[0], max(first[0], last[1] - 1)
@@ -60,6 +59,8 @@ class Builder(Indexing):
         yield loop
         self.block = outer
         del self.loops[digit], self.open[loop.digit]
+        if around is not None:
+            self.loops[digit] = around
         carries = []
         for init, inside, after, final in loop.states:
             if after is None:

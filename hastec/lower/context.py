@@ -61,14 +61,30 @@ class Context:
 
     @contextmanager
     def nested(self, ranks: Iterable[str]) -> Iterator[None]:
-        """Forget, on leaving, what was placed inside and what varies over ``ranks``."""
+        """Place ``ranks`` anew inside; on leaving, forget them and what varies over them.
+
+        If they are placed already (a reduction inside another over the same index), the outer
+        coordinates are hidden meanwhile.
+        """
         gone = frozenset(ranks)
         saved = dict(self.coords), dict(self.inside), self.conditions
         paths = {key: path.copy() for key, path in self.paths.items()}
+        hidden = {key: m for key, m in self.memo.items() if m[1] & gone}
+        self._hide(gone)
         yield
         self.coords, self.inside, self.conditions = saved
         self.paths = paths
-        self.memo = {key: m for key, m in self.memo.items() if not m[1] & gone}
+        self.memo = {key: m for key, m in self.memo.items() if not m[1] & gone} | hidden
+
+    def _hide(self, ranks: frozenset[str]) -> None:
+        for rank in ranks & set(self.coords):
+            del self.coords[rank], self.inside[rank]
+            self.paths = {
+                key: path
+                for key, path in self.paths.items()
+                if rank not in self.work.nodes[path.access].ranks
+            }
+        self.memo = {key: m for key, m in self.memo.items() if not m[1] & ranks}
 
     @contextmanager
     def under(self, condition: Value | None) -> Iterator[None]:

@@ -182,9 +182,10 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         exact = _fits(c, cursor.layout, number, axis, step_by)
     if exact:
         cursor.exact.add(number)
+    ordinal = _ordinal(c, axis, nest)
     if level.facts.sequential:
-        _carry(c, path, number, nest)
-    step = level.walk(cursor, _ordinal(c, axis, nest))
+        _carry(c, path, number, ordinal, nest)
+    step = level.walk(cursor, ordinal)
     cursor.restrict(step.inside)
     path.stored = k.conj((path.stored, step.stored))
     path.present = k.conj((path.present, step.present))
@@ -207,17 +208,22 @@ def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> boo
     return constant == span
 
 
-def _carry(c: Context, path: Path, number: int, nest: Nest) -> None:
-    """Give a sequential code its running state, carried by the loop of its level."""
-    k = c.k
+def _carry(c: Context, path: Path, number: int, ordinal: Form, nest: Nest) -> None:
+    """Give a sequential code its running state, carried by the loop of its level.
+
+    It varies with everything that tells one fibre from another: what is placed of the table, but
+    for the register digit the code itself sums over.
+    """
+    k, cursor = c.k, path.cursor
     zero = k.const(0, I32)
     if not nest.loops:
-        path.cursor.carries[number] = zero
+        cursor.carries[number] = zero
         return
-    start = path.cursor.starts.get(number, Form.of(0))
-    spread = [d for v, _ in start.terms for d in k.values[v].digits]
-    spread += [d for d in nest.tile if c.schedule.digit(d).role == "thread"]
-    path.cursor.carries[number] = k.carry(nest.loops[-1], zero, spread, hint="col")
+    forms = (ordinal, *cursor.ordinals.values(), *cursor.starts.values())
+    spread = k.digits_of(*(k.values[v] for f in forms for v, _ in f.terms), *cursor.masks)
+    own = {d for v, _ in ordinal.terms for d in k.values[v].digits if k.digits[d].role == "reg"}
+    spread = tuple(d for d in spread if d not in own)
+    cursor.carries[number] = k.carry(nest.loops[-1], zero, spread, hint="col")
 
 
 def close_codes(c: Context, nest: Nest) -> None:

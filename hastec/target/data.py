@@ -32,6 +32,7 @@ class Target:
     registers: int = 255
     shared: int = 0
     threads: tuple[int, ...] = (1,)
+    """Sizes of a program; (1,) where programs have no threads."""
     launch: float = 2e-6
     slots: tuple[tuple[str, float], ...] = field(default=())
 

@@ -1,0 +1,129 @@
+"""The axes a schedule must spread, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hastec.ir.graph import Access, Define, Index, NodeId, Present, Reduce, SizeOf
+from hastec.ir.schedule import Lead
+from hastec.levels.protocol import Layout
+from hastec.lower.work import Work
+from hastec.sym.size import Size
+
+
+@dataclass(frozen=True, slots=True)
+class AxisFacts:
+    """One axis: a rank, or a level walked for one.
+
+    ``extent`` is its size where one is known before a launch, ``number`` that size under the sizes
+    at hand (None: a run-time length). ``fixed``: the size is part of the format, so digits must
+    cover it exactly. ``unit``: a walked fibre is padded to multiples of it. ``sequential``: it is
+    walked in order. ``contiguous``: neighbours along it are neighbours in some table.
+    """
+
+    name: str
+    rank: str
+    reduced: bool
+    extent: Size | None
+    number: int | None
+    fixed: bool = False
+    unit: int = 1
+    sequential: bool = False
+    contiguous: bool = False
+    led: bool = False
+
+
+def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple[AxisFacts, ...]:
+    """Return every axis of a region: those of outputs first, then those of reductions."""
+    led = {r: lead for lead in leads for r in lead.ranks}
+    dense = _contiguous_ranks(work)
+    ranks = [(r, False) for r in work.out_ranks]
+    for reduce in reversed(work.reduces()):
+        assert isinstance(reduce.op, Reduce)
+        known = {name for name, _ in ranks}
+        ranks += [(r, True) for r in reduce.op.ranks if r not in known]
+    found: list[AxisFacts] = []
+    for rank, reduced in ranks:
+        if rank in led:
+            found += _levels(work, led[rank], rank, reduced, sizes)
+        else:
+            found.append(_free(work, rank, reduced, sizes, rank in dense))
+    return tuple(found)
+
+
+def _free(
+    work: Work, rank: str, reduced: bool, sizes: Mapping[str, int], contiguous: bool
+) -> AxisFacts:
+    lo, hi = (work.nodes[b].op for b in work.bounds(rank))
+    extent = hi.size if isinstance(hi, SizeOf) else work.ranks[rank].extent
+    number = None
+    if isinstance(hi, SizeOf):
+        number = evaluate(hi.size, sizes)
+    return AxisFacts(rank, rank, reduced, extent, number, contiguous=contiguous)
+
+
+def evaluate(size: Size | None, sizes: Mapping[str, int]) -> int | None:
+    """Return a size under the sizes at hand; None if one it needs is not among them."""
+    if size is None or any(n not in sizes for n in size.names()):
+        return None
+    return size.evaluate(sizes)
+
+
+def _levels(
+    work: Work, lead: Lead, rank: str, reduced: bool, sizes: Mapping[str, int]
+) -> list[AxisFacts]:
+    op = work.nodes[lead.access].op
+    assert isinstance(op, Access | Present)
+    found = []
+    for layout in work.layouts[op.table]:
+        dim = dim_of(work, lead.access, layout, rank)
+        for number in layout.find(dim):
+            level = layout.levels[number]
+            extent = layout.extents[number]
+            fixed = extent is not None and extent.constant is not None
+            found.append(
+                AxisFacts(
+                    f"{layout.table}.{number}",
+                    rank,
+                    reduced,
+                    extent,
+                    evaluate(extent, sizes),
+                    fixed,
+                    level.facts.unit,
+                    level.facts.sequential,
+                    layout.order[-1].level == number,
+                    led=True,
+                )
+            )
+    return found
+
+
+def dim_of(work: Work, access: NodeId, layout: Layout, rank: str) -> str:
+    """Return the dimension of a table that an access subscripts by a rank."""
+    op = work.nodes[access].op
+    assert isinstance(op, Access | Present)
+    for dim, sub in zip(layout.dims, op.subs, strict=True):
+        at = work.nodes[sub].op
+        if isinstance(at, Index) and at.rank == rank:
+            return dim
+    raise KeyError(rank)
+
+
+def _contiguous_ranks(work: Work) -> frozenset[str]:
+    """Return ranks along which some dense table is read or stored with unit stride."""
+    found = set()
+    for access in work.accesses():
+        assert isinstance(access.op, Access | Present)
+        last = work.nodes[access.op.subs[-1]].op if access.op.subs else None
+        layouts = work.layouts[access.op.table]
+        if isinstance(last, Index) and all(_dense(lay) for lay in layouts):
+            found.add(last.rank)
+    for _, op in work.stores:
+        if isinstance(op, Define) and op.ranks:
+            found.add(op.ranks[-1])
+    return frozenset(found)
+
+
+def _dense(layout: Layout) -> bool:
+    return all(lv.facts.full and not lv.facts.fibre for lv in layout.levels)

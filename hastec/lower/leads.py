@@ -1,0 +1,143 @@
+"""Which accesses may lead: be iterated themselves instead of the whole range of an index."""
+
+from __future__ import annotations
+
+from hastec.ir.graph import Access, Const, Index, Map, NodeId, Present, Reduce
+from hastec.ir.schedule import Lead
+from hastec.levels.protocol import Layout
+from hastec.lower.work import Work
+
+
+def leads(work: Work) -> tuple[Lead, ...]:
+    """Return the accesses that should lead, each with the ranks it leads.
+
+    A rank is led by one access. Outputs with another table's pattern are led by it; a reduction
+    is led by a table whose absent entries make its argument the identity.
+    """
+    taken: set[str] = set()
+    found: list[Lead] = []
+    for store, op in work.stores:
+        like = work.like.get(store)
+        if like is not None:
+            _add(work, like, op.ranks, taken, found)
+    for reduce in work.reduces():
+        assert isinstance(reduce.op, Reduce)
+        for access in _candidates(work, reduce.op):
+            _add(work, access, reduce.op.ranks, taken, found)
+    return tuple(found)
+
+
+def _add(
+    work: Work, access: NodeId, ranks: tuple[str, ...], taken: set[str], found: list[Lead]
+) -> None:
+    op = work.nodes[access].op
+    assert isinstance(op, Access | Present)
+    layouts = work.layouts[op.table]
+    mine = [
+        r for r in ranks if r not in taken and any(_partial(work, op, lay, r) for lay in layouts)
+    ]
+    if mine:
+        taken.update(mine)
+        found.append(Lead(access, tuple(mine)))
+
+
+def _partial(work: Work, op: Access | Present, layout: Layout, rank: str) -> bool:
+    """Whether an access stores some coordinates of ``rank`` only, and can be walked for them."""
+    for dim, sub in zip(layout.dims, op.subs, strict=True):
+        at = work.nodes[sub].op
+        if not isinstance(at, Index) or at.rank != rank:
+            continue
+        levels = [layout.levels[n] for n in layout.find(dim)]
+        if any(not lv.facts.full for lv in levels):
+            # Coordinates that repeat are found by bisection; their runs are what is walked.
+            return all(lv.facts.unique for lv in levels)
+    return False
+
+
+def _candidates(work: Work, reduce: Reduce) -> tuple[NodeId, ...]:
+    """Return accesses of a reduction whose absence makes it skip, guards first."""
+    found: list[NodeId] = []
+    for guard in reduce.guards:
+        found += _required(work, guard)
+    if len(reduce.args) == 1:
+        inside = work.reachable(reduce.args)
+        accesses = [n for n in inside if isinstance(work.nodes[n].op, Access)]
+        found += [a for a in accesses if absorbs(work, reduce, a)]
+    return tuple(dict.fromkeys(found))
+
+
+def _required(work: Work, guard: NodeId) -> list[NodeId]:
+    """Return accesses that must be present for a guard to hold."""
+    at = work.nodes[guard]
+    match at.op:
+        case Present():
+            return [guard]
+        case Access(table, _) if not any(lay.fill for lay in work.layouts[table]):
+            return [guard]
+        case Map("and", (left, right)):
+            return [*_required(work, left), *_required(work, right)]
+        case _:
+            return []
+
+
+_IDENTITY = {
+    "sum": 0.0,
+    "max": float("-inf"),
+    "min": float("inf"),
+    "prod": 1.0,
+    "any": 0.0,
+    "all": 1.0,
+}
+
+
+def absorbs(work: Work, reduce: Reduce, access: NodeId) -> bool:
+    """Whether an absent entry of ``access`` contributes the identity of the reduction.
+
+    As the language states it, an absent entry annihilates beside finite partners: 0 in a product,
+    an infinity in a sum.
+    """
+    op = work.nodes[access].op
+    assert isinstance(op, Access)
+    layouts = work.layouts[op.table]
+    if not any(not lv.facts.full for lay in layouts for lv in lay.levels):
+        return False
+    known = {access: float(layouts[0].fill)}
+    value = _known(work, reduce.args[0], known)
+    return value is not None and value == _IDENTITY.get(reduce.monoid)
+
+
+def _known(work: Work, node: NodeId, known: dict[NodeId, float]) -> float | None:
+    """Return the value of a node, if what is known decides it whatever finite partners are."""
+    if node in known:
+        return known[node]
+    at = work.nodes[node]
+    match at.op:
+        case Const(value):
+            return float(value)
+        case Map(fn, args):
+            return _applied(fn, [_known(work, a, known) for a in args])
+        case _:
+            return None
+
+
+def _applied(fn: str, args: list[float | None]) -> float | None:
+    infinite = [a for a in args if a is not None and abs(a) == float("inf")]
+    match fn, args:
+        case "mul", _ if 0.0 in args:
+            return 0.0
+        case "div", (a, _) if a == 0.0:
+            return 0.0
+        case "add", (a, b):
+            if infinite:
+                return infinite[0]
+            return a + b if a is not None and b is not None else None
+        case "and", _ if 0.0 in args:
+            return 0.0
+        case (("cast" | "abs" | "sqrt" | "relu" | "tanh" | "floor" | "ceil"), (a,)) if a == 0.0:
+            return 0.0
+        case "cast", (a,):
+            return a
+        case "neg", (a,):
+            return None if a is None else -a
+        case _:
+            return None

@@ -1,0 +1,192 @@
+"""Fuse: which definitions are computed where they are read, and which become a kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from hastec.ir.forms import Form
+from hastec.ir.graph import (
+    Access,
+    Convert,
+    Define,
+    Graph,
+    Index,
+    Input,
+    Node,
+    NodeId,
+    Present,
+    Reduce,
+    Region,
+    Update,
+    walk,
+)
+from hastec.ir.graph_builder import GraphBuilder
+from hastec.ir.rewrite import rewrite
+from hastec.ir.substitute import inline_access
+from hastec.passes.laws import state_laws
+from hastec.passes.normalise import reduced
+from hastec.passes.unify import unify
+
+
+@dataclass(frozen=True, slots=True)
+class Fuse:
+    """Inline what costs nothing to compute where it is read; the rest become regions.
+
+    before: ``%3 = define s[h, l] = …; %9 = define o[h] = … s[h, l] …``;
+    after: ``%9 = define o[h] = …`` with ``s`` computed inside, ``region o { %9 }``
+
+    A definition without reductions is always inlined. One with reductions is inlined where that
+    does not repeat them: at the same coordinates outside any reduction, or where it lets a
+    rescale law join its reduction with the one that reads it.
+    """
+
+    name: ClassVar[str] = "fuse"
+    needs: ClassVar[frozenset[Form]] = frozenset({Form.NORMAL})
+    gives: ClassVar[frozenset[Form]] = frozenset({Form.FUSED, Form.LAWS})
+
+    def run(self, graph: Graph) -> Graph:
+        """Return the graph with regions."""
+        kept: set[NodeId] = set()
+        while True:
+            todo = next((n for n in graph.nodes if _inlinable(graph, n, kept)), None)
+            if todo is None:
+                break
+            tried = _normal(_inline(graph, todo.id))
+            if _accepted(graph, tried, todo):
+                graph = tried
+            else:
+                kept.add(todo.id)
+        return replace(state_laws(graph), regions=regions(graph))
+
+
+def _normal(graph: Graph) -> Graph:
+    return state_laws(reduced(unify(graph)))
+
+
+def _inlinable(graph: Graph, node: Node, kept: set[NodeId]) -> bool:
+    if not isinstance(node.op, Define) or node.id in kept:
+        return False
+    if any(p.name == node.op.name and (p.like or p.sparse) for p in graph.params):
+        return False
+    readers = [n for n in graph.nodes if isinstance(n.op, Access | Present | Update | Convert)]
+    mine = [n for n in readers if n.op.table == node.id]  # type: ignore[union-attr]
+    return bool(mine) and all(isinstance(n.op, Access) for n in mine)
+
+
+def _inline(graph: Graph, table: NodeId) -> Graph:
+    def rule(b: GraphBuilder, node: Node) -> NodeId | None:
+        if isinstance(node.op, Access) and node.op.table == table:
+            return inline_access(b, node.id)
+        return None
+
+    return rewrite(graph, rule)
+
+
+def _accepted(before: Graph, after: Graph, node: Node) -> bool:
+    """Whether inlining a definition repeats no reduction."""
+    assert isinstance(node.op, Define)
+    if not _reductions(before, (*node.op.guards, node.op.body)):
+        return True
+    if len(after.laws) > len(before.laws):
+        return True
+    return _pointwise(before, node)
+
+
+def _reductions(graph: Graph, roots: tuple[NodeId, ...]) -> frozenset[NodeId]:
+    """Return the reductions that roots compute themselves (tables they read are memory)."""
+    nodes, found = graph.by_id, set[NodeId]()
+    stack, seen = list(roots), set[NodeId]()
+    while stack:
+        at = stack.pop()
+        if at in seen or nodes[at].is_table:
+            continue
+        seen.add(at)
+        if isinstance(nodes[at].op, Reduce):
+            found.add(at)
+        stack.extend(value_operands(graph, at))
+    return frozenset(found)
+
+
+def value_operands(graph: Graph, node: NodeId) -> tuple[NodeId, ...]:
+    """Return the operands of a node that are values."""
+    return tuple(n.id for n in _direct(graph, node) if not n.is_table)
+
+
+def _direct(graph: Graph, node: NodeId) -> tuple[Node, ...]:
+    from hastec.ir.infer import needs
+
+    ranks = {r.name: r for r in graph.ranks}
+    nodes = graph.by_id
+    return tuple(nodes[i] for i in needs(nodes[node].op, ranks))
+
+
+def _pointwise(graph: Graph, node: Node) -> bool:
+    """Whether every reader wants the definition at its own coordinates, outside reductions."""
+    inside: set[NodeId] = set()
+    for reduce in (n for n in graph.nodes if isinstance(n.op, Reduce)):
+        inside |= {n.id for n in walk(graph, (reduce.id,))} - {reduce.id}
+    for reader in graph.nodes:
+        if not isinstance(reader.op, Access) or reader.op.table != node.id:
+            continue
+        subs = [graph.node(s).op for s in reader.op.subs]
+        plain = all(isinstance(s, Index) for s in subs) and len(set(subs)) == len(subs)
+        if not plain or reader.id in inside or not _same_ranks(graph, reader):
+            return False
+    return True
+
+
+def _same_ranks(graph: Graph, reader: Node) -> bool:
+    """Whether all definitions that use a reader have its ranks and no more."""
+    for node in graph.nodes:
+        if isinstance(node.op, Define) and any(
+            n.id == reader.id for n in walk(graph, (node.op.body, *node.op.guards))
+        ):
+            if set(node.op.ranks) != set(reader.ranks):
+                return False
+    return True
+
+
+def regions(graph: Graph) -> tuple[Region, ...]:
+    """Return one region a stored definition; those that share reductions become one."""
+    found: list[list[NodeId]] = []
+    for node in graph.nodes:
+        if not isinstance(node.op, Define):
+            continue
+        for group in found:
+            if _shares(graph, group, node):
+                group.append(node.id)
+                break
+        else:
+            found.append([node.id])
+    return tuple(Region(_name(graph, group), tuple(group)) for group in found)
+
+
+def _shares(graph: Graph, group: list[NodeId], node: Node) -> bool:
+    mine = _reductions(graph, _roots(node))
+    reads = {n.id for n in walk(graph, (node.id,)) if n.is_table}
+    if reads & set(group):
+        return False
+    first = graph.node(group[0])
+    assert isinstance(first.op, Define) and isinstance(node.op, Define)
+    nested = set(first.op.ranks) <= set(node.op.ranks) or set(node.op.ranks) <= set(first.op.ranks)
+    return nested and any(mine & _reductions(graph, _roots(graph.node(g))) for g in group)
+
+
+def _roots(node: Node) -> tuple[NodeId, ...]:
+    assert isinstance(node.op, Define)
+    return (*node.op.guards, node.op.body)
+
+
+def _name(graph: Graph, group: list[NodeId]) -> str:
+    names = []
+    for node in group:
+        op = graph.node(node).op
+        assert isinstance(op, Define)
+        names.append(op.name)
+    return f"{graph.name}_{'_'.join(names)}"
+
+
+def is_input(node: Node) -> bool:
+    """Whether a table is given by the caller."""
+    return isinstance(node.op, Input)

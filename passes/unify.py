@@ -1,0 +1,106 @@
+"""One rank for indices with the same range, so that equal values are one value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hastec.ir.graph import (
+    Define,
+    Graph,
+    Index,
+    Node,
+    NodeId,
+    Op,
+    Reduce,
+    Select,
+    Softmax,
+    Update,
+    binds,
+    operands,
+)
+from hastec.ir.graph_builder import GraphBuilder
+from hastec.ir.infer import over
+from hastec.ir.rewrite import drop_dead, rewrite
+
+
+def unify(graph: Graph) -> Graph:
+    """Rename an index to an earlier one with the same bounds, where no value varies over both.
+
+    before: ``m = max[j](s[j]); l = sum[j.1](exp(s[j.1] - m))``; after: both over ``j``
+    """
+    for later in reversed(graph.ranks):
+        for earlier in graph.ranks:
+            if earlier.name == later.name:
+                break
+            same = (earlier.lo, earlier.hi) == (later.lo, later.hi)
+            if same and _apart(graph, earlier.name, later.name):
+                graph = _rename(graph, later.name, earlier.name)
+                break
+    return graph
+
+
+def _apart(graph: Graph, left: str, right: str) -> bool:
+    """Whether no node varies over both ranks, and neither is bound where the other is needed."""
+    for node in graph.nodes:
+        ranks = {*node.ranks, *over(node.op)}
+        if left in ranks and right in ranks:
+            return False
+    pair = frozenset((left, right))
+    return not any(_clash(graph, node, pair) for node in graph.nodes if pair & {*binds(node.op)})
+
+
+def _clash(graph: Graph, binder: Node, pair: frozenset[str]) -> bool:
+    """Whether a reduction over one rank of ``pair`` must run while ``binder`` has placed the other.
+
+    One that depends on nothing bound in between can run before; below a definition none can.
+    """
+    nodes = graph.by_id
+    bound = frozenset(binds(binder.op))
+    other = pair - bound
+    stack = [(o, bound, frozenset[str]()) for o in operands(binder.op)]
+    seen: set[tuple[NodeId, frozenset[str], frozenset[str]]] = set()
+    while stack:
+        entry = stack.pop()
+        if entry in seen:
+            continue
+        seen.add(entry)
+        at, held, needed = entry
+        op = nodes[at].op
+        varies = needed | frozenset(nodes[at].ranks)
+        mine = frozenset(binds(op))
+        if mine & other and (varies & held or not isinstance(binder.op, Reduce | Softmax)):
+            return True
+        inside = held if isinstance(op, Define | Update | Select) else held | mine
+        stack += [(o, inside, varies if nodes[o].is_table else needed) for o in operands(op)]
+    return False
+
+
+def _rename(graph: Graph, old: str, new: str) -> Graph:
+    def rule(b: GraphBuilder, node: Node) -> NodeId | None:
+        op = _renamed(node.op, old, new)
+        return None if op == node.op else b.add(op, node.dtype, node.shape, node.span)
+
+    done = rewrite(graph, rule)
+    return drop_dead(replace(done, ranks=tuple(r for r in done.ranks if r.name != old)))
+
+
+def _renamed(op: Op, old: str, new: str) -> Op:
+    def name(rank: str) -> str:
+        return new if rank == old else rank
+
+    match op:
+        case Index(rank):
+            return Index(name(rank))
+        case Reduce(monoid, ranks, guards, args):
+            return Reduce(monoid, tuple(map(name, ranks)), guards, args)
+        case Softmax(rank, guards, arg):
+            return Softmax(name(rank), guards, arg)
+        case Define(called, ranks, guards, body):
+            return Define(called, tuple(map(name, ranks)), guards, body)
+        case Update(table, ranks, subs, guards, body):
+            return Update(table, tuple(map(name, ranks)), subs, guards, body)
+        case Select(kind, ranks, selected, guards, key, amount, always):
+            names = tuple(map(name, ranks))
+            return Select(kind, names, name(selected), guards, key, amount, always)
+        case _:
+            return op
