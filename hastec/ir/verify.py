@@ -168,6 +168,10 @@ def _format(fmt: Format, dimensions: int) -> Faults:
 
 def _outputs(graph: Graph) -> Faults:
     given = dict(graph.outputs)
+    names = {p.name for p in graph.params}
+    for param in graph.params:
+        if param.like and (param.like not in names or param.like == param.name):
+            yield f"{param.name} has the pattern of {param.like}, which is no other parameter"
     for param in graph.params:
         if param.role == "in":
             continue
