@@ -226,6 +226,11 @@ def most_at(index: Array, count: int, values: Array) -> Array:
     return _array(out.scatter_reduce_(0, index, values, "amax"))
 
 
+def least_at(index: Array, count: int, values: Array, default: Array) -> Array:
+    """Return for 0 … ``count`` - 1 the least of ``values`` and ``default`` there; int64."""
+    return _array(_tensor(default).clone().scatter_reduce_(0, index, values, "amin"))
+
+
 def put(target: Array, index: Array, values: Array) -> None:
     """Write ``values``, as bits, at different places of ``target``, in place."""
     _tensor(bits_of(target))[index] = bits_of(values)

@@ -107,6 +107,15 @@ class Checking(Trail):
             rule = f"holds {item(x, at)} at position {at}; allowed are 0 .. {item(bound, at)}"
             raise self.fault("HST4012", name, rule, "no fibre is longer than its group")
 
+    def equal(self, name: str, x: Array, expected: Array, what: str) -> None:
+        """Check that an array holds what it is meant to count."""
+        at = first_true(x.ne(expected))
+        if at >= 0:
+            rule = (
+                f"holds {item(x, at)} at position {at}, but there are {item(expected, at)} {what}"
+            )
+            raise self.fault("HST4011", name, rule, "count them again")
+
     def tell(self, name: str, number: int) -> None:
         """Keep a number kernels ask for; sizes may use it from now on."""
         self.numbers[name] = number

@@ -44,7 +44,8 @@ class Dense:
     def walk(self, at: Cursor, ordinal: Form) -> Step:
         """Place ``ordinal``."""
         at.ordinals[self.number] = ordinal
-        return Step(ordinal)
+        inside = at.within(self.number, ordinal, at.k.value(self.size(at)))
+        return Step(ordinal, inside, None, inside)
 
     def locate(self, at: Cursor, coord: Form) -> Step:
         """Place ``coord``: it is its own ordinal."""

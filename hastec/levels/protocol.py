@@ -173,11 +173,18 @@ class Cursor:
         return self.k.size(self.layout.array(name))
 
     def load(
-        self, name: str, dtype: DType, at: Form, mask: Value | None = None, hint: str = ""
+        self,
+        name: str,
+        dtype: DType,
+        at: Form,
+        mask: Value | None = None,
+        hint: str = "",
+        other: float = 0,
     ) -> Value:
-        """Return an element of one of the table's arrays; 0 where ``mask`` is false."""
+        """Return an element of one of the table's arrays; ``other`` where ``mask`` is false."""
         array = self.k.table(Table(self.layout.array(name), dtype))
-        return self.k.load(array, at, self.guard(at, mask), hint=hint or name.split(".")[-1])
+        guard = self.guard(at, mask)
+        return self.k.load(array, at, guard, other, hint=hint or name.split(".")[-1])
 
     def guard(self, at: Form, mask: Value | None = None) -> Value | None:
         """Return the mask of a read at an index: the cursor's masks that matter there."""

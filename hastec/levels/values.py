@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hastec.arrays import Array, kind_of, put, take
 from hastec.ir.format import CodeSpec
 from hastec.ir.kernel import Value
-from hastec.ir.types import BOOL, I8, U8, DType, compute_type
+from hastec.ir.types import BOOL, I8, U8, DType
 from hastec.levels.checking import Checking
 from hastec.levels.packing import Packing
 from hastec.levels.protocol import Cursor, Layout, Stored
@@ -41,13 +41,9 @@ class Raw:
         return (Stored("val", self.word),)
 
     def read(self, at: Cursor, mask: Value | None, other: float = 0) -> Value:
-        """Return the value at the cursor in its computing type, ``other`` where masked off."""
+        """Return the value at the cursor as it is stored, ``other`` where masked off."""
         position = at.position(len(at.layout.levels) - 1)
-        word = at.load("val", self.word, position, mask, hint="val")
-        value = word if self.word == BOOL else at.k.cast(word, compute_type((self.word,)))
-        if other == 0 or mask is None:
-            return value
-        return at.k.apply("where", mask, value, at.k.const(other, value.dtype))
+        return at.load("val", self.word, position, mask, at.layout.table, other)
 
     # --------------------------------------------------------------------------------- arrays
     def encode(self, at: Packing, values: Array) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hastec.ir.format import CodeSpec, Coord, Digit, Format, LevelSpec, Part
 
-I, J = Coord("i"), Coord("j")
+ROW, COL = Coord("i"), Coord("j")
 
 
 def over(dim: str, by: int) -> Coord:
@@ -19,7 +19,9 @@ def level(kind: str, coord: Coord, **options: int | Coord) -> LevelSpec:
     return LevelSpec(kind, coord, tuple(options.items()))
 
 
-def part(*levels: LevelSpec, index: str = "i32", bits: int = 0, order: tuple[Digit, ...] = ()) -> Part:
+def part(
+    *levels: LevelSpec, index: str = "i32", bits: int = 0, order: tuple[Digit, ...] = ()
+) -> Part:
     code = CodeSpec("delta", (("bits", bits),)) if bits else CodeSpec(index)
     return Part(levels, index=code, order=order)
 
@@ -32,7 +34,7 @@ def sell(c: int, bits: int = 0) -> Part:
     return part(
         level("dense", over("i", c)),
         level("dense", rest("i", c)),
-        level("ragged", J, pad=over("i", c)),
+        level("ragged", COL, pad=over("i", c)),
         bits=bits,
     )
 
@@ -50,34 +52,39 @@ def bsr(r: int, c: int, index: str = "i32", bits: int = 0) -> Part:
 
 def nm(n: int, m: int, index: str = "u8") -> Part:
     return part(
-        level("dense", I), level("dense", over("j", m)), level("choose", rest("j", m), n=n), index=index
+        level("dense", ROW),
+        level("dense", over("j", m)),
+        level("choose", rest("j", m), n=n),
+        index=index,
     )
 
 
 def csr(index: str = "i32", bits: int = 0) -> Part:
-    return part(level("dense", I), level("compressed", J), index=index, bits=bits)
+    return part(level("dense", ROW), level("compressed", COL), index=index, bits=bits)
 
 
-COO = part(level("compressed", I, unique=0), level("singleton", J))
+COO = part(level("compressed", ROW, unique=0), level("singleton", COL))
 
 EXACT: tuple[Format, ...] = (
-    fmt("dense", part(level("dense", I), level("dense", J))),
-    fmt("dense_columns", part(level("dense", I), level("dense", J), order=(Digit(1), Digit(0)))),
+    fmt("dense", part(level("dense", ROW), level("dense", COL))),
+    fmt(
+        "dense_columns", part(level("dense", ROW), level("dense", COL), order=(Digit(1), Digit(0)))
+    ),
     fmt("csr", csr()),
     fmt("csr_u16", csr("u16")),
     fmt("csr_i64", csr("i64")),
     fmt("csr_delta4", csr(bits=4)),
     fmt("csr_delta3", csr(bits=3)),
     fmt("csr_delta1", csr(bits=1)),
-    fmt("csc", part(level("dense", J), level("compressed", I))),
-    fmt("dcsr", part(level("compressed", I), level("compressed", J))),
+    fmt("csc", part(level("dense", COL), level("compressed", ROW))),
+    fmt("dcsr", part(level("compressed", ROW), level("compressed", COL))),
     fmt("coo", COO),
-    fmt("ell", part(level("dense", I), level("fixed", J))),
-    fmt("ell_delta", part(level("dense", I), level("fixed", J), bits=2)),
-    fmt("ell_columns", part(level("dense", I), level("fixed", J), order=(Digit(1), Digit(0)))),
+    fmt("ell", part(level("dense", ROW), level("fixed", COL))),
+    fmt("ell_delta", part(level("dense", ROW), level("fixed", COL), bits=2)),
+    fmt("ell_columns", part(level("dense", ROW), level("fixed", COL), order=(Digit(1), Digit(0)))),
     fmt("sell4", sell(4)),
     fmt("sell4_delta4", sell(4, bits=4)),
-    fmt("sell1", part(level("dense", I), level("ragged", J, unit=4))),
+    fmt("sell1", part(level("dense", ROW), level("ragged", COL, unit=4))),
     fmt("bsr_2_3", bsr(2, 3)),
     fmt("bsr_1_4_u8", bsr(1, 4, index="u8")),
     fmt("bsr_delta", bsr(3, 2, bits=2)),
@@ -90,11 +97,15 @@ EXACT: tuple[Format, ...] = (
             level("dense", rest("j", 4)),
         ),
     ),
-    fmt("bitmap", part(level("dense", I), level("bitmap", J))),
+    fmt("bitmap", part(level("dense", ROW), level("bitmap", COL))),
     fmt(
         "bitmap_columns",
-        part(level("dense", J), level("dense", rest("i", 8)), level("bitmap", over("i", 8)),
-             order=(Digit(1), Digit(0), Digit(2))),
+        part(
+            level("dense", COL),
+            level("dense", rest("i", 8)),
+            level("bitmap", over("i", 8)),
+            order=(Digit(1), Digit(0), Digit(2)),
+        ),
     ),
     fmt(
         "bitmap_blocks",
@@ -105,21 +116,25 @@ EXACT: tuple[Format, ...] = (
             level("dense", rest("j", 2)),
         ),
     ),
-    fmt("bitmap_rows", part(level("bitmap", I), level("compressed", J))),
+    fmt("bitmap_rows", part(level("bitmap", ROW), level("compressed", COL))),
     fmt("nm_4_4", nm(4, 4)),
     fmt("nm_2_4_csr", nm(2, 4), csr("u16")),
     fmt("nm_1_3_coo", nm(1, 3), COO),
-    fmt("ell2_coo", part(level("dense", I), level("fixed", J, k=2)), COO),
-    fmt("ell_ell_csr", part(level("dense", I), level("fixed", J, k=1)),
-        part(level("dense", I), level("fixed", J, k=2)), csr()),
+    fmt("ell2_coo", part(level("dense", ROW), level("fixed", COL, k=2)), COO),
+    fmt(
+        "ell_ell_csr",
+        part(level("dense", ROW), level("fixed", COL, k=1)),
+        part(level("dense", ROW), level("fixed", COL, k=2)),
+        csr(),
+    ),
     fmt(
         "lanes",
         part(
             level("dense", over("i", 4)),
             level("dense", rest("i", 4)),
-            level("ragged", J, pad=over("i", 4), unit=2),
+            level("ragged", COL, pad=over("i", 4), unit=2),
             order=(Digit(0), Digit(2, 2), Digit(1, 2, 2), Digit(2, 1, 2), Digit(1, 1, 2)),
         ),
     ),
-)  # fmt: skip
+)
 """Every format holds any table of two dimensions."""

@@ -1,0 +1,115 @@
+"""Arrays that somebody else made, taken as a table once they are found sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hastec.arrays import Array, arange, cast, first_true, same
+from hastec.diag import InternalError
+from hastec.levels import keys
+from hastec.levels.assemble import dim_coords, read, unpack
+from hastec.levels.assembled import Assembled, value_side
+from hastec.levels.checking import Checking
+from hastec.levels.faults import fault, place
+from hastec.levels.packed import Packed, PackedPart
+from hastec.levels.protocol import Layout
+from hastec.levels.unpacking import Unpacking
+
+
+def adopt(
+    layouts: tuple[Layout, ...],
+    given: Sequence[Mapping[str, Array]],
+    sizes: Mapping[str, int],
+    labels: Mapping[str, str],
+) -> tuple[Packed, bool]:
+    """Return a table made of given arrays, and whether its coordinates ascend as kernels expect.
+
+    ``given`` has one mapping a part, with the names levels and codes use; ``labels`` says what
+    users call them. Every array is checked before anything indexes with it: TableError HST4xxx
+    names the array, the rule and the first place that breaks it. Index arrays may be of either
+    integer type; they are converted to the one kernels read, other arrays are taken as they are.
+    """
+    if len(given) != len(layouts):
+        raise InternalError(f"{len(layouts)} parts, arrays of {len(given)}")
+    parts, sorted_ = [], True
+    for layout, arrays in zip(layouts, given, strict=True):
+        part, ascends = _adopt_part(layout, arrays, sizes, labels)
+        parts.append(part)
+        sorted_ = sorted_ and ascends
+    packed = Packed(tuple(parts))
+    if len(parts) > 1:
+        _check_disjoint(packed, sizes)
+    return packed, sorted_
+
+
+def _check_disjoint(packed: Packed, sizes: Mapping[str, int]) -> None:
+    """Check that no two parts hold the same coordinate."""
+    entries = unpack(packed, sizes)
+    order = keys.order(entries.coords, entries.shape) if entries.count else None
+    table = packed.parts[0].layout.table
+    check_twice(table, entries.coords, entries.coords, order)
+
+
+def _adopt_part(
+    layout: Layout, given: Mapping[str, Array], sizes: Mapping[str, int], labels: Mapping[str, str]
+) -> tuple[PackedPart, bool]:
+    like = given["val"] if "val" in given else next(iter(given.values()))
+    at = Checking(layout, dict(sizes), like, 0, given=given, labels=labels)
+    for level in layout.levels:
+        if not isinstance(level, Assembled):
+            raise InternalError(f"level {level.spec} of {layout.table} cannot be checked")
+        level.check(at)
+    value_side(layout.values).check(at)
+    arrays = {name: cast(given[name], kind) for name, kind in _kinds(layout)}
+    for name in given:
+        if name not in arrays:
+            advice = f"its components are {', '.join(labels.get(n, n) for n in arrays)}"
+            raise at.fault("HST4009", name, "is no component of this table", advice)
+    slots = at.positions(len(layout.levels) - 1)
+    part = PackedPart(layout, arrays, at.numbers, slots, slots)
+    if not at.unsure:
+        return part, at.unsorted < 0
+    walk = read(part, sizes)
+    return PackedPart(layout, arrays, at.numbers, walk.length, slots), _read_well(walk)
+
+
+def _kinds(layout: Layout) -> list[tuple[str, str]]:
+    """Return the arrays kernels read and the type of each."""
+    stored = [array for level in layout.levels for array in level.arrays()]
+    return [(a.name, a.dtype.numpy) for a in (*stored, *layout.values.arrays(layout))]
+
+
+def _read_well(walk: Unpacking) -> bool:
+    """Check coordinates that were read; return whether they ascend."""
+    layout = walk.layout
+    coords = [walk.coords[level.number] for level in layout.levels]
+    for level, coord in zip(layout.levels, coords, strict=True):
+        at = first_true((coord < 0) | (coord >= walk.span(level.number)))
+        if at >= 0:
+            where = place(tuple(int(c[at].tolist()) for c in coords[: level.number + 1]))
+            rule = f"level {level.spec} leads to {where}, past its {walk.span(level.number)}"
+            raise fault("HST4012", layout.table, rule, "remove it, or correct the shape")
+    spans = [walk.span(level.number) for level in layout.levels]
+    order = keys.order(coords, spans) if walk.length else None
+    check_twice(walk.layout.table, coords, dim_coords(walk), order)
+    return order is None or same(order, arange(walk.length, walk.like))
+
+
+def check_twice(
+    table: str, coords: Sequence[Array], shown: Sequence[Array], order: Array | None
+) -> None:
+    """Check that no two entries agree in ``coords``, which ``order`` sorts (None: sorted).
+
+    TableError HST4014 names the entry by the coordinates ``shown``.
+    """
+    equal: Array | None = None
+    for coord in coords:
+        found = coord if order is None else coord[order]
+        here = found[1:].eq(found[:-1])
+        equal = here if equal is None else equal & here
+    at = first_true(equal) if equal is not None else -1
+    if at >= 0:
+        entry = at if order is None else int(order[at].tolist())
+        where = place(tuple(int(c[entry].tolist()) for c in shown))
+        advice = "sum duplicates first, as coalesce() does"
+        raise fault("HST4014", table, f"coordinate {where} occurs twice", advice)
