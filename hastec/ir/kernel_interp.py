@@ -35,6 +35,7 @@ from hastec.ir.kernel import (
     Store,
     Value,
 )
+from hastec.ir.monoid import MERGE
 from hastec.ir.numeric import Array
 from hastec.ir.types import F64, I64
 
@@ -159,7 +160,7 @@ class _Machine:
         dtype = self.kernel.table(store.table).dtype
         for at, one in zip(offsets.tolist(), stored, strict=True):
             pair = [flat[at : at + 1], np.asarray(one).reshape(1)]
-            flat[at] = numeric.apply(numeric.MERGE[store.combine], pair, dtype, dtype)[0]
+            flat[at] = numeric.apply(MERGE[store.combine], pair, dtype, dtype)[0]
 
     def inside(self, offsets: Counts, table: str, what: str) -> None:
         size = self.flat[table].size
@@ -229,7 +230,7 @@ class _Machine:
             case Reduce(monoid, arg, over):
                 return self.reduced(monoid, arg, over)
             case Scan(monoid, arg, digit):
-                fn, dtype = numeric.MERGE[monoid], value.dtype
+                fn, dtype = MERGE[monoid], value.dtype
                 parts = [*np.moveaxis(self.now[arg], value.digits.index(digit), 0)]
                 for n in range(1, len(parts)):
                     parts[n] = numeric.apply(fn, [parts[n - 1], parts[n]], dtype, dtype)
@@ -239,7 +240,7 @@ class _Machine:
 
     def reduced(self, monoid: str, arg: ValueId, over: Digits) -> Array:
         """Merge halves with each other until one element is left."""
-        fn, dtype = numeric.MERGE[monoid], self.values[arg].dtype
+        fn, dtype = MERGE[monoid], self.values[arg].dtype
         mine = self.values[arg].digits
         at = [mine.index(d) for d in over]
         front = np.moveaxis(self.now[arg], at, range(len(at)))

@@ -257,27 +257,3 @@ _REAL: dict[str, Callable[..., Doubles]] = {
     "silu": lambda x: x * _logistic(x),
     "softplus": _softplus,
 }
-
-
-# --------------------------------------------------------------------------------------- monoids
-def identity(monoid: str, dtype: DType) -> bool | int | float:
-    """Return the neutral element of a built-in monoid (also what a reduction of nothing gives)."""
-    if monoid in ("any", "all"):
-        return monoid == "all"
-    if monoid in ("sum", "prod"):
-        return 0 if monoid == "sum" else 1
-    if dtype.is_float:
-        return -math.inf if monoid == "max" else math.inf
-    low = 0 if dtype.kind is Kind.UINT else -(2 ** (dtype.bits - 1))
-    return low if monoid == "max" else 2**dtype.bits - 1 + low
-
-
-MERGE: dict[str, str] = {
-    "sum": "add",
-    "prod": "mul",
-    "min": "min",
-    "max": "max",
-    "any": "or",
-    "all": "and",
-}
-"""The scalar function that merges two elements of a built-in monoid."""

@@ -1,0 +1,189 @@
+"""Reductions and prefixes over register digits.
+
+Parts of unrolled digits merge as whole vectors. Lanes merge in a fixed tree, so that a sum of
+floats always has the same bits; several vectors that are reduced to one element each share the
+steps of their trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hastec.backends.cpu import arith
+from hastec.backends.cpu.code import Code, Part
+from hastec.backends.cpu.convert import constant
+from hastec.backends.cpu.registers import Registers
+from hastec.ir.kernel import Reduce, Scan, Value
+from hastec.ir.monoid import MERGE, identity
+from hastec.ir.types import BOOL, DType
+
+Merge = Callable[[Part, Part], Part]
+
+
+def merger(code: Code, monoid: str, dtype: DType, hint: str) -> Merge:
+    """Return a function that writes the merge of two parts."""
+    site = arith.Site(code, dtype, (None, None), hint)
+    return lambda a, b: arith.apply(site, MERGE[monoid], [a, b])
+
+
+def reduce(regs: Registers, value: Value, op: Reduce) -> None:
+    """Define a reduction."""
+    arg, code = regs.values[op.arg], regs.code
+    hint = value.hint or op.monoid
+    merge = merger(code, op.monoid, value.dtype, hint)
+    along, mine = regs.layout.lanes[arg.id], regs.layout.lanes[value.id]
+    unrolled = tuple(d for d in op.digits if d != along)
+    columns = {}
+    for at in regs.places(tuple(d for d in value.digits if d != along)):
+        parts = [regs.part(arg.id, along, {**at, **over}) for over in regs.places(unrolled)]
+        columns[tuple(at.values())] = tree(parts, merge)
+    if along in op.digits:
+        vectors = list(columns.values())
+        scalars = lanes(code, vectors, op.monoid, value.dtype, merge, hint)
+        columns = dict(zip(columns, scalars, strict=True))
+    elif mine != along and along:
+        columns = _unpacked(regs, value, along, columns)
+    _keep(regs, value, columns)
+
+
+def _keep(regs: Registers, value: Value, elements: dict[tuple[int, ...], Part]) -> None:
+    """Keep parts by their place, packed along the lanes of the value if they are scalars."""
+    mine = regs.layout.lanes[value.id]
+    packed = next(iter(elements.values())).lanes == 0 and mine
+    digits = value.digits if packed or not mine else tuple(d for d in value.digits if d != mine)
+    for at in regs.places(regs.rest(value.id)):
+        if packed:
+            whole = [{**at, mine: n} for n in range(regs.width(mine))]
+            parts = [elements[tuple(w[d] for d in digits)] for w in whole]
+            regs.put(value.id, at, regs.code.gathered(value.hint or "v", parts))
+        else:
+            regs.put(value.id, at, elements[tuple(at[d] for d in digits)])
+
+
+def _unpacked(
+    regs: Registers, value: Value, along: str, columns: dict[tuple[int, ...], Part]
+) -> dict[tuple[int, ...], Part]:
+    """Return the elements of vectors that lie along a digit their value is unrolled over."""
+    rest = [d for d in value.digits if d != along]
+    found = {}
+    for at in regs.places(value.digits):
+        vector = columns[tuple(at[d] for d in rest)]
+        found[tuple(at.values())] = regs.lane(value.id, vector, at[along])
+    return found
+
+
+def tree(parts: list[Part], merge: Merge) -> Part:
+    """Merge neighbours until one part is left."""
+    while len(parts) > 1:
+        pairs = [merge(a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
+        parts = pairs + ([parts[-1]] if len(parts) % 2 else [])
+    return parts[0]
+
+
+# -------------------------------------------------------------------------------------------- lanes
+def lanes(
+    code: Code, vectors: list[Part], monoid: str, dtype: DType, merge: Merge, hint: str
+) -> list[Part]:
+    """Return the merge of all lanes of each vector."""
+    if dtype == BOOL or dtype.is_integer:
+        return [_exact(code, v, monoid, dtype, hint) for v in vectors]
+    padded = [_pad(code, v, monoid, dtype, hint) for v in vectors]
+    found: list[Part] = []
+    while padded:
+        # The greatest power of two of vectors that their lanes have room for.
+        group = min(1 << (len(padded).bit_length() - 1), padded[0].lanes)
+        found += _together(code, padded[:group], merge, hint)
+        padded = padded[group:]
+    return found
+
+
+def _exact(code: Code, part: Part, monoid: str, dtype: DType, hint: str) -> Part:
+    """Merge lanes in any order: words wrap, so that every order gives the same."""
+    unsigned = dtype.kind.value == "uint"
+    sign = "u" if unsigned else "s"
+    names = {
+        "sum": "add",
+        "prod": "mul",
+        "min": f"{sign}min",
+        "max": f"{sign}max",
+        "any": "or",
+        "all": "and",
+    }
+    result = Part("", part.element)
+    return code.intrinsic(hint, f"vector.reduce.{names[monoid]}", part, result=result)
+
+
+def _pad(code: Code, part: Part, monoid: str, dtype: DType, hint: str) -> Part:
+    """Return a vector whose lanes are a power of two, filled with the neutral element."""
+    wide = 1 << (part.lanes - 1).bit_length()
+    if wide == part.lanes:
+        return part
+    filler = constant(code, identity(monoid, dtype), dtype, part.lanes)
+    order = [*range(part.lanes), *[part.lanes] * (wide - part.lanes)]
+    return code.shuffle(hint, part, filler, order)
+
+
+def _together(code: Code, vectors: list[Part], merge: Merge, hint: str) -> list[Part]:
+    """Reduce a power of two of vectors, at most as many as there are lanes.
+
+    Two vectors become one that holds the half sums of both, and so on; then the lanes of what is
+    left merge in halves, each vector within its own run of lanes.
+    """
+    count = len(vectors)
+    while len(vectors) > 1:
+        vectors = [
+            _half(code, a, b, merge, hint) for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+    (left,) = vectors
+    run = left.lanes // count
+    while run > 1 and left.lanes > 2:
+        run //= 2
+        low = [start * 2 * run + n for start in range(count) for n in range(run)]
+        first = code.shuffle(hint, left, None, low)
+        second = code.shuffle(hint, left, None, [n + run for n in low])
+        left = merge(first, second)
+    if run > 1:
+        return [merge(code.extract(hint, left, 0), code.extract(hint, left, 1))]
+    return [code.extract(hint, left, n) for n in range(count)]
+
+
+def _half(code: Code, a: Part, b: Part, merge: Merge, hint: str) -> Part:
+    """Return the halves of two vectors merged: those of ``a`` in the low lanes."""
+    half = a.lanes // 2
+    low = [*range(half), *range(2 * half, 3 * half)]
+    first = code.shuffle(hint, a, b, low)
+    second = code.shuffle(hint, a, b, [n + half for n in low])
+    return merge(first, second)
+
+
+# --------------------------------------------------------------------------------------- prefixes
+def scan(regs: Registers, value: Value, op: Scan) -> None:
+    """Define an inclusive prefix."""
+    hint = value.hint or op.monoid
+    merge = merger(regs.code, op.monoid, value.dtype, hint)
+    along = regs.layout.lanes[value.id]
+    if op.digit == along:
+        for at in regs.places(regs.rest(value.id)):
+            part = regs.part(op.arg, along, at)
+            regs.put(value.id, at, _prefix(regs.code, part, op.monoid, value.dtype, merge, hint))
+        return
+    others = tuple(d for d in regs.rest(value.id) if d != op.digit)
+    for at in regs.places(others):
+        total: Part | None = None
+        for n in range(regs.layout.extent[op.digit]):
+            place = {**at, op.digit: n}
+            part = regs.part(op.arg, along, place)
+            total = part if total is None else merge(total, part)
+            regs.put(value.id, place, total)
+
+
+def _prefix(code: Code, part: Part, monoid: str, dtype: DType, merge: Merge, hint: str) -> Part:
+    """Merge every lane with those before it, in steps that double."""
+    filler = constant(code, identity(monoid, dtype), dtype, part.lanes)
+    step = 1
+    while step < part.lanes:
+        # Lanes of the filler come first in the numbering; lane n takes lane n - step.
+        order = [part.lanes + n - step if n >= step else 0 for n in range(part.lanes)]
+        part = merge(code.shuffle(hint, filler, part, order), part)
+        step *= 2
+    return part
