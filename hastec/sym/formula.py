@@ -95,19 +95,35 @@ def _divided_nonnegative(atom: Divided, least: int) -> bool:
 
 
 def _bounded(size: Size) -> tuple[Size, ...]:
-    """Return lower bounds of (a positive multiple of) ``size`` without its first quotient.
+    """Return a size without the first quotient or remainder: if it is nonnegative, so is ``size``.
 
-    With q = x // n: (x - n + 1) / n <= q <= x / n; with r = x % n: 0 <= r <= n - 1.
+    With r = x % n: 0 <= r <= n - 1. With q = x // n and whole numbers s: q + s >= 0 if and only
+    if x + n s >= 0, and s - q >= 0 if and only if n s + n - 1 - x >= 0. If the factor of q does
+    not divide the rest, (x - n + 1) / n <= q <= x / n is used.
     """
     for monomial, c in size.terms:
         if len(monomial) != 1 or not isinstance(monomial[0], Divided):
             continue
         atom = monomial[0]
         n = atom.right.constant
-        if n is None or n <= 0:
-            continue
-        rest = size - Size(((monomial, c),))
-        if atom.op == "%":
-            return (rest if c > 0 else rest + c * (n - 1),)
-        return (rest * n + (atom.left - (n - 1 if c > 0 else 0)) * c,)
+        if n is not None and n > 0:
+            rest = size - Size(((monomial, c),))
+            return (_without(atom, n, c, rest),)
     return ()
+
+
+def _without(atom: Divided, n: int, c: int, rest: Size) -> Size:
+    x, up = atom.left, c > 0
+    if atom.op == "%":
+        return rest if up else rest + c * (n - 1)
+    whole = _share(rest, abs(c))
+    if whole is None:
+        return rest * n + (x - (n - 1 if up else 0)) * c
+    return x + whole * n if up else whole * n + (n - 1) - x
+
+
+def _share(size: Size, c: int) -> Size | None:
+    """Return ``size / c`` if that is a whole number for every size."""
+    if any(k % c for _, k in size.terms):
+        return None
+    return Size(tuple((monomial, k // c) for monomial, k in size.terms))
