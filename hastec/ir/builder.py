@@ -30,7 +30,10 @@ class Builder(Indexing):
         if not over:
             return value
         left = tuple(d for d in value.digits if d not in over)
-        return self.define(Reduce(monoid, value.id, over), value.dtype, left, hint or monoid)
+        bounds = value.bounds if monoid in ("max", "min") else None
+        return self.define(
+            Reduce(monoid, value.id, over), value.dtype, left, hint or monoid, bounds
+        )
 
     def scan(self, monoid: str, value: Value, digit: str, hint: str = "") -> Value:
         """Return the inclusive prefix of ``value`` along a digit."""

@@ -119,7 +119,7 @@ class Cursor:
     """Where lowering stands in one table: which ordinals are placed and what was read on the way.
 
     ``masks`` guard every read: where one is false, the path so far leads nowhere. A read that does
-    not vary over a digit of a mask needs no guard by it: it is shared by lanes that do exist.
+    not vary with a mask at all needs no guard by it: it is shared by coordinates that exist.
     ``exact`` are the levels whose ordinals are known to exist (a loop ends with the fibre).
     ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
     level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
@@ -189,7 +189,7 @@ class Cursor:
     def guard(self, at: Form, mask: Value | None = None) -> Value | None:
         """Return the mask of a read at an index: the cursor's masks that matter there."""
         digits = {d for v, _ in at.terms for d in self.k.values[v].digits}
-        kept = (m for m in self.masks if set(m.digits) <= digits)
+        kept = (m for m in self.masks if not m.digits or set(m.digits) & digits)
         return self.k.conj((*dict.fromkeys(kept), mask))
 
     def restrict(self, mask: Value | None) -> None:

@@ -104,8 +104,8 @@ class Context:
     def mask(self, ranks: Iterable[str], digits: Iterable[str] | None = None) -> Value | None:
         """Return the conjunction of the range masks of ``ranks``.
 
-        With ``digits``, masks that vary over others are left out: whoever reads at an index that
-        does not vary there reads something that exists.
+        With ``digits``, masks that vary over none of them are left out: whoever reads at an index
+        that does not vary there reads something that exists.
         """
         return self.k.conj(self.masks(ranks, digits))
 
@@ -115,7 +115,7 @@ class Context:
         if digits is None:
             return tuple(found)
         kept = set(digits)
-        return tuple(m for m in found if set(m.digits) <= kept)
+        return tuple(m for m in found if not m.digits or set(m.digits) & kept)
 
     def remember(self, key: Hashable, value: object, ranks: Iterable[str]) -> None:
         """Keep a result until one of ``ranks`` is left."""

@@ -19,19 +19,21 @@ def lane_schedules(
     work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
 ) -> Iterator[Schedule]:
     """Yield schedules with lanes on one output axis, then with lanes along a reduction."""
+    run = widest_run(work)
     for lane in _output_lanes(facts):
-        for threads, narrow in product((target.lanes, 128), _narrow(facts, lane)):
-            yield from _with_steps(facts, leads, {lane.name: _lane(lane, threads)}, narrow, lane)
+        for threads, narrow in product((target.lanes, 128), _narrow(facts, lane, run)):
+            given: dict[str, Spread] = {lane.name: (("grid", None), ("thread", threads))}
+            yield from _with_steps(facts, leads, {**given, **narrow}, run, lane)
     for lane in _reduced_lanes(facts):
         row = next((f for f in facts if not f.reduced and not f.led), None)
-        for rows, narrow in product((1, 4), _narrow(facts, None)):
-            fixed: dict[str, Spread] = {}
+        for rows, narrow in product((1, 4), _narrow(facts, None, run)):
+            given = dict(narrow)
             if row is not None and rows > 1 and row.name not in narrow:
-                fixed[row.name] = (("grid", None), ("thread", rows))
+                given[row.name] = (("grid", None), ("thread", rows))
             elif rows > 1:
                 continue
-            for spread in _along(lane, target.lanes):
-                yield from _with_steps(facts, leads, {**fixed, lane.name: spread}, narrow, lane)
+            for spread in _along(lane, target.lanes, run):
+                yield from _with_steps(facts, leads, {**given, lane.name: spread}, run, lane)
 
 
 def _output_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
@@ -40,8 +42,17 @@ def _output_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
     return sorted(fits, key=lambda f: not f.contiguous)
 
 
-def _lane(f: AxisFacts, threads: int) -> Spread:
-    return (("grid", None), ("thread", threads))
+def widest_run(work: Work) -> int:
+    """Return how many neighbours one 16-byte access of a thread holds in every table."""
+    widest = max(lay.dtype.bytes for layouts in work.layouts.values() for lay in layouts)
+    return max(1, 16 // max(2, widest))
+
+
+def registers(count: int, run: int) -> Spread:
+    """Return digits for ``count`` (a power of two) registers, none wider than one access."""
+    if count <= run:
+        return (("reg", count),)
+    return (("reg", count // run), ("reg", run))
 
 
 def _reduced_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
@@ -49,22 +60,25 @@ def _reduced_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
     return fits[-2:]
 
 
-def _along(f: AxisFacts, lanes: int) -> tuple[Spread, ...]:
+def _along(f: AxisFacts, lanes: int, run: int) -> tuple[Spread, ...]:
     """Spreads of a reduced axis over lanes: one, or several values a lane in either order."""
     return (
         (("loop", None), ("thread", lanes)),
         (("loop", None), ("reg", 4), ("thread", lanes)),
-        (("loop", None), ("thread", lanes), ("reg", 4)),
+        (("loop", None), ("thread", lanes), ("reg", run)),
     )
 
 
-def _narrow(facts: tuple[AxisFacts, ...], lane: AxisFacts | None) -> tuple[dict[str, int], ...]:
+def _narrow(
+    facts: tuple[AxisFacts, ...], lane: AxisFacts | None, run: int
+) -> tuple[dict[str, Spread], ...]:
     """Return ways to hold short output axes in registers: none, or the innermost short one."""
-    found: list[dict[str, int]] = [{}]
+    found: list[dict[str, Spread]] = [{}]
     for f in reversed(facts):
         short = f.number is not None and 1 < f.number <= 16
         if not f.reduced and not f.led and f is not lane and short:
-            found.append({f.name: 1 << ((f.number or 1) - 1).bit_length()})
+            count = 1 << ((f.number or 1) - 1).bit_length()
+            found.append({f.name: registers(count, run)})
             break
     return tuple(found)
 
@@ -73,12 +87,12 @@ def _with_steps(
     facts: tuple[AxisFacts, ...],
     leads: tuple[Lead, ...],
     given: dict[str, Spread],
-    narrow: dict[str, int],
+    run: int,
     lane: AxisFacts,
 ) -> Iterator[Schedule]:
     """Complete a schedule: other outputs over programs, reductions in steps of several sizes."""
     rest = [f for f in facts if f.name not in given]
-    choices = [_steps(f, narrow) for f in rest]
+    choices = [_steps(f, run) for f in rest]
     for choice in product(*choices):
         spreads = {**given, **{f.name: s for f, s in zip(rest, choice, strict=True)}}
         if _registers(spreads) > MOST_REGISTERS:
@@ -89,15 +103,13 @@ def _with_steps(
             yield build(ordered, leads, (*inner, lane.name), stages=stages)
 
 
-def _steps(f: AxisFacts, narrow: dict[str, int]) -> tuple[Spread, ...]:
-    if f.name in narrow:
-        return ((("reg", narrow[f.name]),),)
-    if f.fixed and f.number is not None and f.number <= 16:
-        return ((("reg", f.number),),)
+def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
+    if f.fixed and f.number is not None and f.number <= 16 and f.number & (f.number - 1) == 0:
+        return (registers(f.number, run),)
     if not f.reduced and not f.led and f.extent is not None:
         return ((("grid", None),),)
     if f.led and f.reduced and f.contiguous:
-        width = max(f.unit, 4)
+        width = min(max(f.unit, 4), run)
         return ((("loop", None),), (("loop", None), ("reg", width)))
     if f.reduced and not f.led:
         return ((("loop", None),), (("loop", None), ("reg", 4)))
