@@ -23,7 +23,25 @@ def too_deep(decl: ast.Decl) -> Span | None:
                 break
         else:
             return level[0].span
-    return None
+    return _deep_layout(decl.layout) if isinstance(decl, ast.FormatDecl) else None
+
+
+def _deep_layout(layout: ast.Layout) -> Span | None:
+    level = [layout]
+    for _ in range(MAX_DEPTH):
+        inner: list[ast.Layout] = []
+        for at in level:
+            match at:
+                case ast.Sum(parts):
+                    inner += parts
+                case ast.Cut(_, below, above):
+                    inner += (below, above)
+                case ast.Levels():
+                    pass
+        if not inner:
+            return None
+        level = inner
+    return level[0].span
 
 
 def roots(decl: ast.Decl) -> Iterator[ast.Expr]:
