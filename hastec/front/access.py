@@ -8,7 +8,7 @@ from hastec.diag import HasteError, Note, Span
 from hastec.front.fault import Abandon, fault, meant
 from hastec.front.kinds import need_integer
 from hastec.front.ranks import bind, use_alone
-from hastec.front.scope import Binding, Broken, Closure, IndexVar, Scope, Table, Value
+from hastec.front.scope import Broken, Closure, IndexVar, Scope, Table, Value
 from hastec.front.sizes import is_size
 from hastec.front.state import State
 from hastec.grammar import ast
@@ -168,7 +168,7 @@ def unknown(s: State, name: str, span: Span, scope: Scope) -> HasteError:
     return fault("HST1001", f"`{name}` is no name known here", span, help_)
 
 
-def bind_free(s: State, scope: Scope, name: str, span: Span) -> Binding | None:
+def bind_free(s: State, scope: Scope, name: str, span: Span) -> IndexVar | None:
     """Bind an index that a definition by name takes from where it is used."""
     if name in scope.spent or is_size(name) or name in s.later or name in s.params:
         return None

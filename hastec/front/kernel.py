@@ -8,6 +8,7 @@ from hastec.diag import Diagnostic, HasteError, Note, Span
 from hastec.front.bounds import check_bounds
 from hastec.front.declare import check_sizes, declare
 from hastec.front.expr import evaluate
+from hastec.front.extents import infer_extents
 from hastec.front.fault import Abandon, fault
 from hastec.front.finish import finish, live
 from hastec.front.formats import Catalogue
@@ -42,6 +43,7 @@ def build_kernel(
     s.problems += check_bounds(s.nodes, s.open, order)
     s.problems += check_stored(s.nodes, order, s.params, outputs)
     _raise(s)
+    infer_extents(s.nodes, order)
     return finish(decl.name.name, tuple(s.params.values()), s.nodes, outputs, hints)
 
 

@@ -42,7 +42,7 @@ class State:
     in_brackets: int = 0
     """How many subscripts are being read, one inside the other."""
     in_range: int = 0
-    """In the bounds of a range an index need only fit: it does not range over what it is used at."""
+    """How many bounds of ranges are being read: there an index need only fit a table."""
     depth: int = 0
 
     def value(self, expr: ast.Expr, scope: Scope) -> NodeId:
