@@ -6,7 +6,7 @@ its id, new nodes get fresh ones, and a graph in which nothing changed is return
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -98,6 +98,14 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
             _move_bounds(builder, old.id, became[old.id])
     done = _renamed(builder.build(), became)
     return graph if done == graph else drop_dead(done)
+
+
+def replace_uses(graph: Graph, became: Mapping[NodeId, NodeId]) -> Graph:
+    """Let every user of a node use its replacement, which must not depend on that node itself.
+
+    before: ``%1 = …; %2 = …; %3 = neg(%1)``; after, with 1 → 2: ``%2 = …; %3 = neg(%2)``
+    """
+    return rewrite(graph, lambda _, node: became.get(node.id))
 
 
 def _move_bounds(builder: GraphBuilder, old: NodeId, new: NodeId) -> None:

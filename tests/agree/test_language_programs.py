@@ -35,7 +35,7 @@ def graph_of(case: Case) -> Graph:
 def spacing(x: Floats, dtype: DType) -> Floats:
     """Distance between neighbouring numbers of a type around ``x``."""
     digits = {"f16": 11, "bf16": 8, "f32": 24}[dtype.name]
-    return np.ldexp(1.0, np.frexp(x)[1] - digits)
+    return np.asarray(np.ldexp(1.0, np.frexp(x)[1] - digits), np.float64)
 
 
 def check(case: Case, exact: bool) -> None:

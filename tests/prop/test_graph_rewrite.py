@@ -9,7 +9,7 @@ from hastec.ir.graph import Access, Define, Graph, Map, Node, NodeId, Param
 from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.interp import Table, run_graph
 from hastec.ir.read import read_graph
-from hastec.ir.rewrite import drop_dead, rewrite
+from hastec.ir.rewrite import drop_dead, replace_uses, rewrite
 from hastec.ir.show import show_graph
 from hastec.ir.substitute import inline_access, substitute
 from hastec.ir.types import F32, I32
@@ -121,6 +121,19 @@ def test_a_replacement_may_use_what_it_replaces() -> None:
         same_meaning(graph, after, tables, sizes, seed)
         kept = {n.id: n for n in after.nodes if n.id in graph.by_id}
         assert all(type(n.op) is type(graph.by_id[i].op) for i, n in kept.items())
+
+
+def test_uses_can_be_replaced() -> None:
+    b = GraphBuilder(name="uses")
+    x = b.param(Param("x", F32, ()))
+    assert x is not None
+    old, new = b.access(x), b.map("neg", b.const(2.0))
+    b.param(Param("Y", F32, (), "out"))
+    b.output("Y", b.define("Y", (), b.map("mul", old, old)))
+    graph = replace_uses(b.build(), {old: new})
+    verify_graph(graph)
+    assert run_graph(graph, {}, {})["Y"].values == 4
+    assert {type(n.op).__name__ for n in graph.nodes} == {"Const", "Map", "Define"}
 
 
 # ------------------------------------------------------------------------------------- substitution

@@ -9,7 +9,7 @@ import pytest
 
 from hastec.diag import HasteError, Span
 from hastec.ir.format import CodeSpec, Coord, Cut, Digit, Format, LevelSpec, Part
-from hastec.ir.graph import Graph, Law, Monoid, Param, Region
+from hastec.ir.graph import Graph, Law, Monoid, NodeId, Param, Region
 from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.read import read_graph
 from hastec.ir.show import show_graph
@@ -83,34 +83,45 @@ def formats() -> tuple[Format, ...]:
     )
 
 
-def everything() -> Graph:
-    """A graph in which every field of the contract has a value of its own."""
-    sell, mixed, tail = formats()
+OWN = Monoid(
+    "own",
+    ("g", "x"),
+    ("p", "h"),
+    (("param", "g"), ("param", "x")),
+    (("const", 1), ("const", True)),
+    (("mul", ("state", "a", "p"), ("state", "b", "p")), ("state", "b", "h")),
+    ("cast", "i32", ("add", ("field", "h"), ("const", -1.5))),
+    Span(3, 1, 8, 2),
+)
+
+
+def declared() -> tuple[GraphBuilder, dict[str, NodeId]]:
+    """Parameters, ranks and a monoid in which every field has a value of its own."""
+    sell, _, tail = formats()
     b = GraphBuilder(name="everything")
-    merge = (("mul", ("state", "a", "p"), ("state", "b", "p")), ("state", "b", "h"))
-    cast = ("cast", "i32", ("add", ("field", "h"), ("const", -1.5)))
-    b.monoid(
-        Monoid(
-            "own",
-            ("g", "x"),
-            ("p", "h"),
-            (("param", "g"), ("param", "x")),
-            (("const", 1), ("const", True)),
-            merge,
-            cast,
-            Span(3, 1, 8, 2),
-        )
+    b.monoid(OWN)
+    params = (
+        Param("A", F16, (M, N), time="request", host=True, format=sell),
+        Param("S", F32, (M, N), "inout", sparse=True, fill=float("inf"), format=tail),
+        Param("n", I32, ()),
+        Param("P", BITS, (M, (L + 63) // 64 * 2 - N % 3)),
+        Param("Y", F32, (M, N), "out", like="S", cap=12, fill=-1.0),
+        Param("T", BY_NAME["bool"], (M, N), "out", sparse=True, cap=3),
     )
-    a = b.param(Param("A", F16, (M, N), time="request", host=True, format=sell))
-    s = b.param(Param("S", F32, (M, N), "inout", sparse=True, fill=float("inf"), format=tail))
-    h = b.param(Param("n", I32, ()))
-    b.param(Param("P", BITS, (M, (L + 63) // 64 * 2 - N % 3)))
-    b.param(Param("Y", F32, (M, N), "out", like="S", cap=12, fill=-1.0))
-    b.param(Param("T", BY_NAME["bool"], (M, N), "out", sparse=True, cap=3))
-    assert a is not None and s is not None and h is not None
+    given = {p.name: b.param(p) for p in params}
+    tables = {name: node for name, node in given.items() if node is not None}
     b.loop("i", M)
-    b.rank("j.1", b.map("min", b.access(h), b.size(N)), b.const(1), N, Span(4, 1, 5, 9))
+    length = b.map("min", b.access(tables["n"]), b.size(N))
+    b.rank("j.1", length, b.const(1), N, Span(4, 1, 5, 9))
     b.rank("free", b.const(7))
+    return b, tables
+
+
+def everything() -> Graph:
+    """A graph with every node and every decision."""
+    sell, mixed, tail = formats()
+    b, tables = declared()
+    s = tables["S"]
     i, j = b.index("i"), b.index("j.1")
     near = b.map("lt", i, j)
     score = b.access(s, i, j)
@@ -125,13 +136,11 @@ def everything() -> Graph:
     body = b.map("where", b.const(False), z, b.const(float("-inf")))
     y = b.define("Y", ("i", "j.1"), b.map("add", body, b.const(1e-30)))
     c = b.convert(u, mixed)
-    b.output("S", c)
-    b.output("Y", y)
-    b.output("T", t)
+    b.outputs |= {"S": c, "Y": y, "T": t}
     return replace(
         b.build(),
         laws=(Law(top, floor, (z,)),),
-        formats=((a, sell), (s, tail), (c, mixed)),
+        formats=((tables["A"], sell), (s, tail), (c, mixed)),
         regions=(Region("r0", (t, u)), Region("r one", (c, y), schedule="grid 4\n\n  loop k |")),
         hints=(("tile.m", 64), ("split", -1)),
         passed=("normalise", "choose-formats"),
@@ -147,7 +156,12 @@ def test_every_field_reads_back() -> None:
 
 def test_a_hook_prints_and_reads_schedules() -> None:
     graph = replace(everything(), regions=(Region("r", (1,), schedule=(3, 4)),))
-    text = show_graph(graph, lambda s: "\n".join(str(n) for n in s))  # type: ignore[attr-defined]
+
+    def lines(schedule: object) -> str:
+        assert isinstance(schedule, tuple)
+        return "\n".join(str(n) for n in schedule)
+
+    text = show_graph(graph, lines)
     assert read_graph(text, lambda t: tuple(int(n) for n in t.split("\n"))) == graph
 
 

@@ -73,13 +73,14 @@ def bind_sizes(
     for param, shape in shapes:
         if len(shape) != len(param.shape):
             _refuse(param, f"has {len(shape)} dimensions, not {len(param.shape)}")
-    # A size may stand alone only in a later table: at most one is found a round.
-    for _ in range(len(graph.sizes)):
+    names = _size_names(graph)
+    # A size may stand alone only in a later table: at least one is found a round.
+    for _ in names:
         for param, shape in shapes:
             for size, extent in zip(param.shape, shape, strict=True):
                 found = size.solve(extent, known)
                 known.update((found,) if found else ())
-    missing = [name for name in graph.sizes if name not in known]
+    missing = [name for name in names if name not in known]
     if missing:
         message = f"the size `{missing[0]}` is not known"
         raise HasteError(Diagnostic(BAD_TABLE, message, None, f"pass `{missing[0]}`"))
@@ -88,6 +89,13 @@ def bind_sizes(
         if shape != wanted:
             _refuse(param, f"has shape {shape}, not {wanted}")
     return known
+
+
+def _size_names(graph: Graph) -> tuple[str, ...]:
+    extents = (r.extent for r in graph.ranks if r.extent is not None)
+    shapes = (size for n in graph.nodes for size in n.shape or ())
+    more = (name for size in (*extents, *shapes) for name in size.names())
+    return tuple(dict.fromkeys((*graph.sizes, *more)))
 
 
 def _refuse(param: Param, what: str) -> None:

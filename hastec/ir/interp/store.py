@@ -104,9 +104,10 @@ def updated(run: Run, node: Node, op: Update, stored: Bools | None) -> Held:
     made, there = base.data.copy(), None if stored is None else stored.copy()
     if not data.size:
         return Held(made, there, base.fill)
-    made[at] = data
+    made[at] = data if at else data[0]
     if there is not None:
-        there[at] = data != zeros((), node.dtype, base.fill)
+        differs = data != zeros((), node.dtype, base.fill)
+        there[at] = differs if at else differs[0]
     return Held(made, there, base.fill)
 
 
