@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hastec.arrays import Array, concat, item, nbytes, take
 from hastec.levels.protocol import Layout
@@ -88,3 +88,8 @@ class Packed:
     def sizes(self) -> dict[str, int]:
         """Return the numbers under the names kernels know them by."""
         return {p.layout.array(n): x for p in self.parts for n, x in p.numbers.items()}
+
+    def under(self, layouts: tuple[Layout, ...]) -> Packed:
+        """Return the same arrays under other layouts, which store everything as these do."""
+        pairs = zip(self.parts, layouts, strict=True)
+        return Packed(tuple(replace(part, layout=layout) for part, layout in pairs))

@@ -118,7 +118,40 @@ def check_values(layout: Layout) -> None:
 
 def in_units(layout: Layout, level: int, unit: int) -> bool:
     """Whether every fibre of a level has a multiple of ``unit`` positions."""
+    if level < 0:
+        return unit == 1
     extent = layout.extents[level]
     if layout.levels[level].facts.unit % unit == 0:
         return True
     return extent is not None and (extent % unit).constant == 0
+
+
+def alike(one: Layout, other: Layout) -> bool:
+    """Whether two layouts store a table of one shape in the same arrays, bit by bit."""
+    return (
+        len(one.dims) == len(other.dims)
+        and one.order == other.order
+        and one.values.spec == other.values.spec
+        and one.dtype == other.dtype
+        and one.fill == other.fill
+        and len(one.levels) == len(other.levels)
+        and all(_same_level(one, other, n) for n in range(len(one.levels)))
+    )
+
+
+def _same_level(one: Layout, other: Layout, number: int) -> bool:
+    mine, theirs = one.levels[number], other.levels[number]
+    a, b = mine.spec.coord, theirs.spec.coord
+    return (
+        mine.spec.kind == theirs.spec.kind
+        and one.dims.index(a.dim) == other.dims.index(b.dim)
+        and (a.op, a.by) == (b.op, b.by)
+        and mine.facts == theirs.facts
+        and mine.arrays() == theirs.arrays()
+        and _numbers(mine) == _numbers(theirs)
+        and getattr(mine, "index", None) == getattr(theirs, "index", None)
+    )
+
+
+def _numbers(level: Level) -> tuple[tuple[str, int], ...]:
+    return tuple((name, n) for name, n in level.spec.options if isinstance(n, int))

@@ -1,0 +1,144 @@
+"""The sizes of a call: found from the shapes of its tables, and the same wherever they are used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hastec.diag import Note
+from hastec.ir.graph import Param
+from hastec.levels.faults import TableError, fault, shown_bytes
+from hastec.run.validate import declared, refuse
+from hastec.sym.size import LIMIT, Divided, Size
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A dimension of a table that was given."""
+
+    param: Param
+    axis: int
+    size: Size
+    value: int
+
+    def __str__(self) -> str:
+        return f"dimension {self.axis} of {declared(self.param)}"
+
+
+def solve_sizes(
+    params: Sequence[Param], shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, int]
+) -> dict[str, int]:
+    """Return every size the declarations name.
+
+    ``shapes`` are those of the tables given, of the declared number of dimensions; ``named`` are
+    sizes passed by name. Raises TableError HST4004 where two places disagree, with both
+    declarations, and HST4005 for a size that nothing tells.
+    """
+    sizes = _named(params, named)
+    seen = [
+        _Seen(param, axis, size, value)
+        for param in params
+        if param.name in shapes
+        for axis, (size, value) in enumerate(zip(param.shape, shapes[param.name], strict=True))
+    ]
+    told: dict[str, _Seen] = {}
+    waiting = sorted(seen, key=lambda s: len(s.size.names()) > 1 or len(s.size.terms) > 1)
+    while waiting:
+        left = [s for s in waiting if not _settle(s, sizes, told)]
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    _check_all_known(params, sizes)
+    return sizes
+
+
+def _named(params: Sequence[Param], named: Mapping[str, int]) -> dict[str, int]:
+    known = {name: None for p in params for size in p.shape for name in size.names()}
+    for name, value in named.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), 1)
+            advice = f"did you mean '{near[0]}'?" if near else f"its sizes are {', '.join(known)}"
+            raise fault("HST4024", name, "is neither a table nor a size of this kernel", advice)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LIMIT:
+            rule = f"is a size and cannot be {value!r}"
+            raise fault("HST4004", name, rule, "pass a whole number from 0 to 2^63 - 1")
+    return dict(named)
+
+
+def _settle(seen: _Seen, sizes: dict[str, int], told: dict[str, _Seen]) -> bool:
+    """Learn from a dimension, or check it; False if it must wait for other sizes."""
+    missing = [n for n in seen.size.names() if n not in sizes]
+    if not missing:
+        _check(seen, sizes, told)
+        return True
+    if len(missing) > 1:
+        return False
+    if not _linear(seen.size, missing[0]):
+        return False
+    solved = seen.size.solve(seen.value, sizes)
+    if solved is None:
+        rule = f"{_is(seen)}, which fits no {missing[0]}"
+        raise refuse(seen.param, "HST4004", rule, f"pass a table whose size is {seen.size}")
+    sizes[solved[0]] = solved[1]
+    told[solved[0]] = seen
+    return True
+
+
+def _linear(size: Size, name: str) -> bool:
+    """Whether a size name stands in no quotient or remainder, so that it can be found."""
+    atoms = [atom for monomial, _ in size.terms for atom in monomial]
+    return not any(
+        isinstance(atom, Divided) and (name in atom.left.names() or name in atom.right.names())
+        for atom in atoms
+    )
+
+
+def _is(seen: _Seen) -> str:
+    return f"dimension {seen.axis} ({seen.size}) is {seen.value}"
+
+
+def _check(seen: _Seen, sizes: Mapping[str, int], told: Mapping[str, _Seen]) -> None:
+    try:
+        expected = seen.size.evaluate(sizes)
+    except ZeroDivisionError:
+        rule = f"dimension {seen.axis} ({seen.size}) divides by a size that is 0"
+        raise refuse(seen.param, "HST4004", rule, "pass a size above 0") from None
+    if expected == seen.value:
+        return
+    notes = [
+        Note(f"{name} = {sizes[name]} is {told[name]}", told[name].param.span)
+        if name in told
+        else Note(f"{name} = {sizes[name]} was passed by name")
+        for name in seen.size.names()
+    ]
+    rule = f"{_is(seen)} in {declared(seen.param)}, but must be {expected}"
+    raise refuse(seen.param, "HST4004", rule, "pass tables whose sizes agree", notes)
+
+
+def _check_all_known(params: Sequence[Param], sizes: Mapping[str, int]) -> None:
+    for param in params:
+        for size in param.shape:
+            for name in size.names():
+                if name not in sizes:
+                    rule = f"size {name} of {declared(param)} is not told by any table given"
+                    raise refuse(param, "HST4005", rule, f"pass it by name: {name} = …")
+
+
+def check_fits(param: Param, sizes: Mapping[str, int], budget: int) -> int:
+    """Return the bytes of a dense table of ``param``'s shape; TableError HST4017 past ``budget``.
+
+    To be asked before it is allocated.
+    """
+    total = param.dtype.bytes
+    for size in param.shape:
+        total *= max(0, size.evaluate(sizes))
+    if total > budget:
+        raise too_big(param, total, budget)
+    return total
+
+
+def too_big(param: Param, need: int, budget: int) -> TableError:
+    """Return the error that a table does not fit into memory."""
+    rule = f"takes {shown_bytes(need)} as {declared(param)}, and {shown_bytes(budget)} are free"
+    return refuse(param, "HST4017", rule, "use smaller sizes, or declare it sparse")

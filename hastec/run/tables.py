@@ -1,0 +1,197 @@
+"""Tables of a call: what was given, checked once, and on demand packed or spelled out.
+
+Accepted are torch tensors (dense, or sparse in any of the five layouts), NumPy arrays, Python
+numbers, SciPy sparse arrays, mappings of components and paths of matrix files. Each is either
+taken and right, or refused with a TableError that names the table, the rule and the first place
+that breaks it, before anything indexes with it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hastec.arrays import Array, kind_of, torch_module
+from hastec.ir.format import Format
+from hastec.ir.graph import Param
+from hastec.levels.adopt import adopt
+from hastec.levels.assemble import from_dense, pack, unpack
+from hastec.levels.faults import fault
+from hastec.levels.formats import bind_format
+from hastec.levels.packed import Entries, Packed
+from hastec.levels.protocol import Layout
+from hastec.levels.registry import Registry, default_registry
+from hastec.levels.structure import alike
+from hastec.run.components import Components
+from hastec.run.files import read_table
+from hastec.run.intake import scalar, tensor_of
+from hastec.run.other_tables import from_mapping, from_scipy
+from hastec.run.sizes import solve_sizes
+from hastec.run.torch_tables import from_torch
+from hastec.run.validate import check_device, check_rank, check_type, laid_out, refuse
+from hastec.sym.size import Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableValue:
+    """A table of a call: dense in ``dense``; or sparse, packed as it was given or as entries.
+
+    ``format`` is the format it was given in (None: dense, or entries out of order).
+    """
+
+    param: Param
+    shape: tuple[int, ...]
+    dense: Array | None = None
+    packed: Packed | None = None
+    loose: Entries | None = None
+    format: Format | None = None
+
+    def entries(self) -> Entries:
+        """Return the entries: of a dense table, what differs from the fill."""
+        if self.loose is not None:
+            return self.loose
+        if self.packed is not None:
+            return unpack(self.packed, {})
+        assert self.dense is not None
+        return from_dense(self.dense, self.param.fill)
+
+    def in_layouts(
+        self, layouts: tuple[Layout, ...], sizes: Mapping[str, int], budget: int | None = None
+    ) -> Packed:
+        """Return the table packed: as it is, if it was given in this very format.
+
+        Raises what :func:`hastec.levels.assemble.pack` raises.
+        """
+        if self.packed is not None and len(layouts) == len(self.packed.parts):
+            pairs = zip(self.packed.parts, layouts, strict=True)
+            if all(alike(part.layout, layout) for part, layout in pairs):
+                return self.packed.under(layouts)
+        return pack(layouts, self.entries(), sizes, budget)
+
+
+def take(
+    param: Param,
+    given: object,
+    *,
+    copy: bool = False,
+    device: str | None = None,
+    registry: Registry | None = None,
+) -> TableValue:
+    """Return what was given for ``param``, checked.
+
+    ``copy`` allows what the short way allows: copies of tables that are not contiguous or not
+    aligned, moves of host data to ``device``, integer tables of the other width. Raises TableError
+    HST4001 … HST4021.
+    """
+    if isinstance(given, str | Path):
+        given = read_table(param, Path(given))
+    if isinstance(given, np.generic):
+        given = given.item()
+    if isinstance(given, bool | int | float) and not param.shape:
+        return TableValue(param, (), scalar(param, given))
+    found = _components(param, given)
+    if found is not None:
+        return _take_sparse(param, found, device, registry or default_registry())
+    return _take_dense(param, given, copy, device)
+
+
+def _components(param: Param, given: object) -> Components | None:
+    """Return a sparse table's components; None if it is not sparse."""
+    torch = torch_module()
+    if isinstance(given, Components):
+        return given
+    if isinstance(given, torch.Tensor) and given.layout != torch.strided:
+        return from_torch(param, given)
+    if isinstance(given, Mapping):
+        return from_mapping(param, given)
+    if type(given).__module__.startswith("scipy.sparse"):
+        return from_scipy(param, given)
+    return None
+
+
+def _take_dense(param: Param, given: object, copy: bool, device: str | None) -> TableValue:
+    x = tensor_of(param, given, copy=copy)
+    x = _of_width(param, x) if copy else x
+    check_type(param, kind_of(x))
+    check_rank(param, x.shape)
+    if copy and device is not None and isinstance(given, np.ndarray) and not param.host:
+        moved: Array = torch_module().Tensor.to(x, device)
+        x = moved
+    check_device(param, x, device)
+    return TableValue(param, tuple(x.shape), laid_out(param, x, copy))
+
+
+def _of_width(param: Param, x: Array) -> Array:
+    """Return an integer table in the declared width, if every element fits."""
+    pair = {param.dtype.numpy, kind_of(x)}
+    if pair != {"int32", "int64"}:
+        return x
+    torch = torch_module()
+    made: Array = torch.Tensor.to(x, getattr(torch, param.dtype.numpy))
+    if not bool(torch.equal(torch.Tensor.to(made, torch.int64), torch.Tensor.to(x, torch.int64))):
+        rule = f"is declared {param.dtype} and holds a number past it"
+        raise refuse(param, "HST4018", rule, f"declare it {kind_of(x)}")
+    return made
+
+
+def _take_sparse(
+    param: Param, found: Components, device: str | None, registry: Registry
+) -> TableValue:
+    if not param.sparse and param.format is None:
+        advice = "declare it sparse, or pass it dense: .to_dense()"
+        raise refuse(param, "HST4001", f"is declared dense and was given as {found.kind}", advice)
+    check_rank(param, found.shape)
+    for arrays in found.arrays:
+        for name, x in arrays.items():
+            if name == "val" and found.format.parts[0].values.name == "raw":
+                check_type(param, kind_of(x))
+            check_device(param, x, device)
+    shape = tuple(Size.of(n) for n in found.shape)
+    layouts = bind_format(found.format, param.name, param.dtype, shape, registry, param.fill)
+    packed, ascending = adopt(layouts, found.arrays, {}, found.labels)
+    if ascending:
+        return TableValue(param, found.shape, packed=packed, format=found.format)
+    return TableValue(param, found.shape, loose=unpack(packed, {}))
+
+
+def take_all(
+    params: Sequence[Param],
+    given: Mapping[str, object],
+    *,
+    copy: bool = False,
+    device: str | None = None,
+    registry: Registry | None = None,
+) -> tuple[dict[str, TableValue], dict[str, int]]:
+    """Return the tables and sizes of a call: every input, and every size the declarations name.
+
+    ``given`` holds tables by name and, beside them, sizes. Raises TableError: HST4024 for a name
+    that is neither or an input that is missing, HST4004 and HST4005 for sizes, and what
+    :func:`take` raises.
+    """
+    inputs = {p.name: p for p in params if p.role != "out"}
+    named = {n: v for n, v in given.items() if n not in inputs}
+    tables: dict[str, TableValue] = {}
+    for name, param in inputs.items():
+        if name not in given:
+            near = difflib.get_close_matches(name, list(named), 1)
+            advice = (
+                f"'{near[0]}' was passed; did you mean '{name}'?" if near else f"pass {name} = …"
+            )
+            raise refuse(param, "HST4024", "is an input and was not passed", advice)
+        tables[name] = take(param, given[name], copy=copy, device=device, registry=registry)
+    numbers = {n: _size(n, v) for n, v in named.items()}
+    shapes = {n: value.shape for n, value in tables.items()}
+    return tables, solve_sizes(params, shapes, numbers)
+
+
+def _size(name: str, value: object) -> int:
+    if isinstance(value, np.integer):
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        rule = "is no table of this kernel, and a size must be a whole number"
+        raise fault("HST4024", name, rule, "check the spelling")
+    return value
