@@ -46,7 +46,7 @@ def _alternatives(allowed: frozenset[str]) -> str:
         rest -= EXPRESSION | {"KEEP", "NOT"}
     if allowed >= {"PLUS", "MULOP"}:
         found["an operator"] = None
-        rest -= OPERATORS
+        rest -= OPERATORS | {"LPAR", "LSQB", "DOT"}
     for terminal in sorted(rest):
         found[_SPELT[terminal]] = None
     words = list(found)

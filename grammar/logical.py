@@ -115,7 +115,7 @@ def _brackets(chunk: Sequence[Token]) -> Iterator[Diagnostic]:
 
 
 def _unpaired(opened: Sequence[Token], token: Token) -> Diagnostic:
-    if not opened:
+    if not opened or (opened[-1].type == "LBRACE" and token.type != "RBRACE"):
         return Diagnostic("HST0003", f"`{token.text}` closes nothing", token.span, "remove it")
     last = opened[-1]
     if token.type == "RBRACE" or any(t.type == CLOSES[token.type] for t in opened):

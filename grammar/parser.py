@@ -31,10 +31,13 @@ def parse(source: Source) -> ast.Module:
     tokens, faults = header(found.tokens)
     decls: list[ast.Decl] = []
     problems = [*found.faults, *faults]
+    strays = [f.span.line for f in found.faults if f.code == "HST0001" and f.span]
     for run in runs(tokens):
+        first, last = run.tokens[0].line, run.tokens[-1].line
         if run.faults:
             problems += run.faults
-        else:
+        elif not any(first <= line <= last for line in strays):
+            # A stray character is error enough: what it was meant to be is not known.
             _declaration(run.tokens, decls, problems)
     if problems:
         problems.sort(key=lambda d: d.span or Span(1, 1, 1, 1))

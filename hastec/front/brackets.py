@@ -65,7 +65,8 @@ def _arguments(expr: ast.Bracket, wanted: int) -> None:
     word = expr.name.name
     if len(expr.args) != wanted:
         message = f"`{word}` takes {counted(wanted, 'argument')}, not {len(expr.args)}"
-        raise fault("HST1011", message, expr.span, f"write {counted(wanted, 'argument')}")
+        letters = ", ".join("abcdefgh"[:wanted])
+        raise fault("HST1011", message, expr.span, f"write `{word}[…]({letters})`")
     if expr.options:
         span = expr.options[0].span
         raise fault("HST1012", f"`{word}` takes no options", span, "remove what follows `;`")

@@ -42,10 +42,12 @@ def build(module: ast.Module, known: Known | None = None) -> tuple[Graph, ...]:
     Raises ``HasteError`` with what is wrong with any of its declarations.
     """
     problems: list[Diagnostic] = []
-    catalogue = Catalogue({**_ready(), **_named(module, ast.FormatDecl)}, known or Known())
+    formats = _named(module, ast.FormatDecl)
+    ready = frozenset(_ready()) - formats.keys()
+    catalogue = Catalogue({**_ready(), **formats}, known or Known(), ready)
     fns = _named(module, ast.FnDecl)
     problems += _twice(module)
-    problems += _each(_named(module, ast.FormatDecl).values(), catalogue.check)
+    problems += _each(formats.values(), catalogue.check)
     problems += _each(fns.values(), lambda fn: check_names(fn, fns))
     monoids: dict[str, Monoid] = {}
 

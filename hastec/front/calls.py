@@ -61,7 +61,8 @@ def _no_function(s: State, expr: ast.Call) -> HasteError:
 def _values(s: State, expr: ast.Call, scope: Scope, wanted: int) -> tuple[NodeId, ...]:
     if len(expr.args) != wanted:
         message = f"`{expr.name.name}` takes {counted(wanted, 'argument')}, not {len(expr.args)}"
-        raise fault("HST1011", message, expr.span, f"write {counted(wanted, 'argument')}")
+        letters = ", ".join("abc"[:wanted])
+        raise fault("HST1011", message, expr.span, f"write `{expr.name.name}({letters})`")
     return tuple(s.value(a, scope) for a in expr.args)
 
 

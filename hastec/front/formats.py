@@ -27,6 +27,8 @@ class Catalogue:
 
     formats: Mapping[str, ast.FormatDecl]
     known: Known
+    ready: frozenset[str] = frozenset()
+    """Formats that no program declares: their text is not the user's."""
 
     def expand(self, call: ast.Call, rank: int, scalars: Mapping[str, Span]) -> Format:
         """Return the format ``call`` asks for, over a table of ``rank`` dimensions.
@@ -42,17 +44,27 @@ class Catalogue:
         dims, name = tuple(d.name for d in decl.dims), decl.name.name
         if len(dims) > rank:
             message = f"`{name}` lays out {counted(len(dims), 'dimension')}, the table has {rank}"
-            note = Note("declared here", decl.name.span)
-            raise fault("HST3007", message, call.span, "use another format", note)
-        names = [o.name for o in decl.options]
-        given = fill(f"the format `{name}`", names, call, lambda e: _argument(e, scalars),
-                     required=True)  # fmt: skip
+            notes = () if name in self.ready else (Note("declared here", decl.name.span),)
+            raise fault("HST3007", message, call.span, "use another format", *notes)
+        given = self._arguments(decl, call, scalars)
         parts, cut = _Expansion(self, decl, dict(given)).layout(decl.layout)
         outer = _outer(dims, rank - len(dims))
         leading = tuple(LevelSpec("dense", Coord(d)) for d in outer)
         parts = tuple(replace(p, levels=(*leading, *p.levels)) for p in parts)
         numbers = tuple((k, v) for k, v in given if isinstance(v, int))
         return Format(name, (*outer, *dims), parts, cut, numbers)
+
+    def _arguments(
+        self, decl: ast.FormatDecl, call: ast.Call, scalars: Mapping[str, Span]
+    ) -> tuple[tuple[str, Argument], ...]:
+        what, names = f"the format `{decl.name.name}`", [o.name for o in decl.options]
+        given = fill(what, names, call, lambda e: _argument(e, scalars), required=True)
+        runs = _cut_options(decl.layout)
+        for name, value in given:
+            if isinstance(value, str) and name not in runs:
+                message = f"the option `{name}` of `{decl.name.name}` is a number"
+                raise fault("HST3004", message, call.span, f"write a number for `{value}`")
+        return given
 
     def check(self, decl: ast.FormatDecl) -> None:
         """Report what is wrong with a declaration, used or not."""

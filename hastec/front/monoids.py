@@ -15,7 +15,8 @@ from hastec.ir.scalars import SCALARS
 from hastec.ir.types import BITS, BY_NAME
 from hastec.text import counted
 
-MAX_TERMS = 100
+MAX_TERMS = 200
+MAX_WORK = 5000
 CLAUSES = ("one", "none", "merge", "give")
 
 
@@ -38,7 +39,7 @@ def monoid(decl: ast.MonoidDecl, fns: Mapping[str, ast.FnDecl]) -> Monoid:
         _terms(clauses["one"], fields, Terms(fns, params)),
         _terms(clauses["none"], fields, Terms(fns, {})),
         _terms(clauses["merge"], fields, Terms(fns, states)),
-        Terms(fns, done).term(give.value),
+        Terms(fns, done).whole(give.value),
         decl.span,
     )
 
@@ -77,15 +78,15 @@ def _same_fields(clause: ast.Clause, one: ast.Clause) -> None:
 
 def _terms(clause: ast.Clause, fields: tuple[str, ...], terms: Terms) -> tuple[Term, ...]:
     by_name = {f.name.name: f.value for f in clause.fields if f.name}
-    return tuple(terms.term(by_name[name]) for name in fields)
+    return tuple(terms.whole(by_name[name]) for name in fields)
 
 
 @dataclass(slots=True)
-class Budget:
-    """How much of a monoid has been written out: functions may double at every step."""
+class Work:
+    """What has been read of one field, functions written out: how deep, and how much."""
 
-    terms: int = 0
     depth: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +95,38 @@ class Terms:
 
     fns: Mapping[str, ast.FnDecl]
     leaves: Mapping[str, Term]
-    budget: Budget = field(default_factory=Budget)
+    work: Work = field(default_factory=lambda: Work())
+
+    def whole(self, expr: ast.Expr) -> Term:
+        """Return a field or the result; functions, written out, may make it too large."""
+        found = self.term(expr)
+        todo: list[object] = [found]
+        count = 0
+        while todo and count <= MAX_TERMS:
+            count += 1
+            at = todo.pop()
+            todo += at[1:] if isinstance(at, tuple) else ()
+        if count > MAX_TERMS:
+            raise self._too_large(expr)
+        return found
+
+    def _too_large(self, expr: ast.Expr) -> HasteError:
+        message = f"this has more than {MAX_TERMS} operations, functions written out"
+        return fault("HST1022", message, expr.span, "make it simpler")
 
     def term(self, expr: ast.Expr) -> Term:
         """Return ``expr`` as a nested tuple."""
-        budget = self.budget
-        budget.terms += 1
-        budget.depth += 1
-        if budget.terms > MAX_TERMS or budget.depth > MAX_DEPTH:
-            message = f"a monoid has more than {MAX_TERMS} operations or {MAX_DEPTH} levels"
-            raise fault("HST1022", message, expr.span, "make it simpler")
+        self.work.done += 1
+        self.work.depth += 1
+        if self.work.depth > MAX_DEPTH:
+            message = f"this nests deeper than {MAX_DEPTH}, functions included"
+            raise fault("HST0006", message, expr.span, "write part of it out")
+        if self.work.done > MAX_WORK:
+            raise self._too_large(expr)
         try:
             return self._term(expr)
         finally:
-            budget.depth -= 1
+            self.work.depth -= 1
 
     def _term(self, expr: ast.Expr) -> Term:
         match expr:
@@ -180,4 +199,4 @@ class Terms:
             message = f"`{fn.name.name}` takes {', '.join(names)}"
             raise fault("HST1011", message, expr.span, "give each of them, options by name")
         leaves = {n: self.term(v) for n, v in zip(names, values, strict=True)}
-        return Terms(self.fns, leaves, self.budget).term(fn.body)
+        return Terms(self.fns, leaves, self.work).term(fn.body)
