@@ -10,14 +10,18 @@ import pytest
 from hastec.diag import Source
 from hastec.front.build import build
 from hastec.grammar.parser import parse
-from hastec.ir.graph import Graph
+from hastec.ir.graph import Access, Define, Graph, Node, NodeId
+from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.interp import Table, run_graph
 from hastec.ir.interp.number import Floats, convert, floats
 from hastec.ir.read import read_graph
+from hastec.ir.rewrite import rewrite
 from hastec.ir.show import show_graph
+from hastec.ir.substitute import inline_access
 from hastec.ir.types import DType
 from hastec.ir.verify import verify_graph
 from tests.agree.reference.cases import Case, all_cases
+from tests.agree.reference.rules import RULES, Rule
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CASES = tuple(all_cases(0))
@@ -78,6 +82,39 @@ def test_a_program_means_its_formula(case: Case) -> None:
 def test_other_inputs(seed: int) -> None:
     for case in all_cases(seed):
         check(case, exact=True)
+
+
+def inlined(builder: GraphBuilder, node: Node) -> NodeId | None:
+    """Compute what a statement holds wherever it is read."""
+    read = node.op.table if isinstance(node.op, Access) else None
+    if read is None or not isinstance(builder.nodes[read].op, Define):
+        return None
+    return inline_access(builder, node.id)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_statements_can_be_inlined(case: Case) -> None:
+    graph = graph_of(case)
+    single = rewrite(graph, inlined)
+    verify_graph(single)
+    wanted = run_graph(graph, case.tables, case.sizes, exact=True)
+    found = run_graph(single, case.tables, case.sizes, exact=True)
+    for name, table in wanted.items():
+        np.testing.assert_array_equal(found[name].values, table.values, name)
+        np.testing.assert_array_equal(found[name].present, table.present, name)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_sentence_of_the_language_page(rule: Rule) -> None:
+    (graph,) = build(parse(Source("rule.haste", f"haste 1\n{rule.text}\n")))
+    verify_graph(graph)
+    assert read_graph(show_graph(graph)) == graph
+    given = {name: Table(np.asarray(value)) for name, value in rule.given.items()}
+    found = run_graph(graph, given, rule.sizes)
+    assert set(found) == set(rule.wanted)
+    for name, value in rule.wanted.items():
+        result = np.asarray(found[name].values, np.float64)
+        np.testing.assert_allclose(result, np.asarray(value, np.float64), 1e-6, err_msg=name)
 
 
 def test_every_program_is_here() -> None:
