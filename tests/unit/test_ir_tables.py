@@ -241,6 +241,17 @@ def test_conditions_name_what_is_stored() -> None:
     np.testing.assert_array_equal(np.asarray(found.values)[found.present == 0], 0)
 
 
+def test_a_choice_stores_what_its_sides_store() -> None:
+    k, a, b, i, j = sparse_pair()
+    body = k.map("where", k.map("lt", i, j), k.access(a, i, j), k.const(0))
+    k.give("Y", "ij", body, sparse=True)
+    both = k.map("where", k.map("lt", i, j), k.access(a, i, j), k.access(b, i, j))
+    k.give("Z", "ij", both, sparse=True)
+    found = k.run(A=Table(A, STORED), B=Table(B))
+    np.testing.assert_array_equal(found["Y"].present, np.triu(STORED, 1))
+    np.testing.assert_array_equal(found["Z"].present, np.triu(STORED, 1) | np.tril(B != 0))
+
+
 def test_an_output_like_a_table_has_exactly_its_pattern() -> None:
     k, a, _, i, j = sparse_pair()
     body = k.map("add", k.access(a, i, j), k.const(1))

@@ -2,7 +2,9 @@
 
 A value is *absent* where it must equal the fill because nothing is stored there. What makes a
 result absent is a fact of the scalar function (:class:`hastec.ir.scalars.Absent`) for a fill of
-0; for a fill of inf or -inf it is what makes that infinity annihilate.
+0; for a fill of inf or -inf it is what makes that infinity annihilate. A choice is absent where the
+side that is chosen is, and a literal that equals the fill is absent: so a definition under a
+condition and ``value if condition else 0`` store the same entries.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 
 from hastec.ir.graph import (
     Access,
+    Const,
     Define,
     Graph,
     Map,
@@ -24,7 +27,7 @@ from hastec.ir.graph import (
     Reduce,
     Softmax,
 )
-from hastec.ir.interp.align import Value, data_over
+from hastec.ir.interp.align import Value, choose, data_over
 from hastec.ir.interp.domain import domain, live_over, over_box
 from hastec.ir.interp.number import Bools, bools
 from hastec.ir.interp.points import places, taken
@@ -100,6 +103,10 @@ class Presence:
                 return self._access(node, table, subs, fill)
             case Present():
                 return self.run.values[node.id] if fill == 0 else None
+            case Const(value):
+                return Value((), np.asarray(False)) if value == fill else None
+            case Map("where", (test, _, _)):
+                return _either(node.ranks, self.run.values[test], *parts)
             case Map(fn):
                 rule = _rule(fn, fill)
                 merged = parts[:1] if rule is Absent.FIRST else parts
@@ -182,6 +189,8 @@ def _rule(fn: str, fill: float) -> Absent:
 def _asks(node: Node, fill: float) -> tuple[Key, ...]:
     """Return the operands whose presence decides that of ``node``, with their fills."""
     match node.op:
+        case Map("where", (_, yes, no)):
+            return ((yes, fill), (no, fill))
         case Map(fn, args):
             if _rule(fn, fill) is Absent.NEVER:
                 return ()
@@ -192,6 +201,17 @@ def _asks(node: Node, fill: float) -> tuple[Key, ...]:
             return ((arg, fill),) if (monoid, fill) in _REDUCED else ()
         case _:
             return ()
+
+
+def _either(
+    ranks: tuple[str, ...], test: Value, yes: Value | None, no: Value | None
+) -> Value | None:
+    """Presence of a choice: that of the side that is chosen."""
+    if yes is None and no is None:
+        return None
+    always = Value((), np.asarray(True))
+    taken_if, else_taken = (bools(data_over(side or always, ranks)) for side in (yes, no))
+    return Value(ranks, choose(bools(data_over(test, ranks)), taken_if, else_taken))
 
 
 def _merge(ranks: tuple[str, ...], parts: list[Value | None], rule: Absent) -> Value | None:

@@ -320,6 +320,10 @@ class Naive:
                 return stored is None or self.place(table, subs, env) in stored
             case Present():
                 return bool(self.value(at, env))
+            case Const(value):
+                return value != 0
+            case Map("where", (test, yes, no)):
+                return self.there(yes if self.value(test, env) else no, env)
             case Map(fn, args) if fn in PRODUCTS:
                 return all(self.there(a, env) for a in args)
             case Map(fn, args) if fn in QUOTIENTS:
