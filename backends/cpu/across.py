@@ -8,6 +8,7 @@ steps of their trees.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce as reduce_left
 
 from hastec.backends.cpu import arith
 from hastec.backends.cpu.code import Code, Part
@@ -18,6 +19,9 @@ from hastec.ir.monoid import MERGE, identity
 from hastec.ir.types import BOOL, DType
 
 Merge = Callable[[Part, Part], Part]
+
+RUN = 8
+"""Parts that merge one after the other."""
 
 
 def merger(code: Code, monoid: str, dtype: DType, hint: str) -> Merge:
@@ -73,11 +77,14 @@ def _unpacked(
 
 
 def tree(parts: list[Part], merge: Merge) -> Part:
-    """Merge neighbours until one part is left."""
-    while len(parts) > 1:
-        pairs = [merge(a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
-        parts = pairs + ([parts[-1]] if len(parts) % 2 else [])
-    return parts[0]
+    """Merge parts until one is left: short runs one after the other, which lets a product and the
+    sum it goes into fuse, and the runs in pairs, so that long chains do not wait for themselves.
+    """
+    runs = [reduce_left(merge, parts[n : n + RUN]) for n in range(0, len(parts), RUN)]
+    while len(runs) > 1:
+        pairs = [merge(a, b) for a, b in zip(runs[::2], runs[1::2], strict=False)]
+        runs = pairs + ([runs[-1]] if len(runs) % 2 else [])
+    return runs[0]
 
 
 # -------------------------------------------------------------------------------------------- lanes

@@ -44,6 +44,13 @@ class Layout:
     order: tuple[str, ...]
     lanes: Mapping[ValueId, str]
     strides: Strides
+    easily: frozenset[ValueId]
+
+    def easy(self, value: ValueId) -> bool:
+        """Return whether an element of a value is cheap to compute by itself: an integer or a
+        truth value made of coordinates and scalars.
+        """
+        return value in self.easily
 
     def along(self, digits: frozenset[str]) -> str:
         """Return the digit along the lanes of what varies over ``digits``."""
@@ -121,7 +128,32 @@ def choose(kernel: Kernel) -> Layout:
         free.remove(best)
     lanes = {v.id: next((d for d in order if d in v.digits), "") for v in values.values()}
     _unrolled(kernel, values, lanes, tuple(order))
-    return Layout(extent, tuple(order), lanes, strides)
+    return Layout(extent, tuple(order), lanes, strides, _easily(values))
+
+
+EASY = (
+    *("add", "sub", "mul", "min", "max", "neg", "lt", "le", "gt", "ge", "eq", "ne"),
+    *("and", "or", "not", "cast", "bitand", "bitor", "bitxor"),
+)
+
+
+def _easily(values: Mapping[ValueId, Value]) -> frozenset[ValueId]:
+    """Return the values of :meth:`Layout.easy`; operands have lower ids than what uses them or
+    are no candidates.
+    """
+    found: set[ValueId] = set()
+    for value in values.values():
+        match value.op:
+            case Coord():
+                found.add(value.id)
+            case Apply(fn, args) if fn in EASY and not value.dtype.is_float:
+                plain = (not values[a].dtype.is_float for a in args)
+                known = (a in found or not values[a].digits for a in args)
+                if all(plain) and all(known):
+                    found.add(value.id)
+            case _:
+                pass
+    return frozenset(found)
 
 
 def _weighted(body: tuple[Stmt, ...], weight: int) -> Iterator[tuple[Stmt, int]]:

@@ -71,7 +71,7 @@ class Loaded:
         if helpers == 0:
             call(chunk, EVERYTHING)
             return
-        job = Job(partial(call, chunk, EVERYTHING))
+        job = Job(partial(call, chunk, EVERYTHING), self)
         self.pool.share(job, helpers)
         job.work()
         if not self.wait(state, total, TRIES):

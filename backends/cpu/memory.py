@@ -6,6 +6,7 @@ that holds what the load gives there, or to a place nobody reads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import gcd
 
 from hastec.backends.cpu.code import Code, Part, suffix
@@ -13,9 +14,10 @@ from hastec.backends.cpu.convert import constant
 from hastec.backends.cpu.merge import merge
 from hastec.backends.cpu.registers import Place, Pointer, Registers
 from hastec.backends.cpu.text import stored, vector
+from hastec.diag import InternalError
 from hastec.ir.index import ValueId
-from hastec.ir.kernel import Const, Load, Store, Table, Value
-from hastec.ir.types import BOOL, DType
+from hastec.ir.kernel import Apply, Const, Load, Store, Table, Value
+from hastec.ir.types import BOOL
 
 
 def load(regs: Registers, value: Value, op: Load) -> None:
@@ -30,15 +32,35 @@ def load(regs: Registers, value: Value, op: Load) -> None:
         regs.put(value.id, at, part)
 
 
-def _mask(regs: Registers, mask: ValueId | None, along: str, at: Place) -> Part | None:
-    """Return a mask along a digit; a scalar one if it does not vary over it."""
-    if mask is None:
-        return None
-    op = regs.values[mask].op
-    if isinstance(op, Const) and op.value:
-        return None
-    varies = along in regs.values[mask].digits
-    return regs.part(mask, along if varies else "", at)
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Where an access is live: a condition for all lanes, and one a lane; None is always."""
+
+    whole: Part | None = None
+    lanes: Part | None = None
+
+
+def _mask(regs: Registers, mask: ValueId | None, along: str, at: Place) -> Mask:
+    """Return a mask as the conjunction of what does and what does not vary over a digit."""
+    whole, lanes = None, None
+    for one in [] if mask is None else _conjuncts(regs, mask):
+        if along in regs.values[one].digits:
+            part = regs.part(one, along, at)
+            lanes = part if lanes is None else regs.code.op("live", "and", lanes, part)
+        else:
+            part = regs.part(one, "", at)
+            whole = part if whole is None else regs.code.op("live", "and", whole, part)
+    return Mask(whole, lanes)
+
+
+def _conjuncts(regs: Registers, mask: ValueId) -> list[ValueId]:
+    match regs.values[mask].op:
+        case Const(value) if value:
+            return []
+        case Apply("and", (a, b)):
+            return [*_conjuncts(regs, a), *_conjuncts(regs, b)]
+        case _:
+            return [mask]
 
 
 def _aligned(table: Table, elements: int) -> int:
@@ -88,11 +110,11 @@ class _Read:
         text = f"load {vector(self.element, lanes)}, {address}, align {align}"
         return Part(self.code.emit(self.hint, text), self.element, lanes)
 
-    def scalar(self, along: str, at: Place, mask: Part | None) -> Part:
+    def scalar(self, along: str, at: Place, mask: Mask) -> Part:
         address = self.regs.address(self.pointer, self.regs.offset(self.pointer, along, at))
-        return self.finish(self.plain(address, 0, self.table.dtype.bytes, mask))
+        return self.finish(self.plain(address, 0, self.table.dtype.bytes, mask.whole))
 
-    def lanes(self, along: str, at: Place, mask: Part | None) -> Part:
+    def lanes(self, along: str, at: Place, mask: Mask) -> Part:
         """Read a vector along a digit."""
         lanes = self.regs.width(along)
         step = self.regs.layout.strides.of(self.op.pointer, along)
@@ -101,44 +123,58 @@ class _Read:
         if step == 1 or self.op.unit == along:
             return self.finish(self.contiguous(along, at, mask, lanes))
         offset = self.regs.offset(self.pointer, along, at)
-        if mask is not None:
-            mask = self.code.splat("mask", mask, lanes)
-        addresses = self.regs.address(self.pointer, offset)
-        return self.finish(gather(self, addresses, mask))
+        return self.finish(gather(self, offset, _every(self.code, mask, lanes)))
 
-    def uniform(self, along: str, at: Place, mask: Part | None, lanes: int) -> Part:
+    def uniform(self, along: str, at: Place, mask: Mask, lanes: int) -> Part:
         """Read one element for all lanes."""
-        some = None if mask is None else self.code.any("any", mask)
+        some = mask.whole
+        if mask.lanes is not None:
+            any_ = self.code.any("any", mask.lanes)
+            some = any_ if some is None else self.code.op("any", "and", some, any_)
         address = self.regs.address(self.pointer, self.regs.offset(self.pointer, along, at, True))
         one = self.plain(address, 0, self.table.dtype.bytes, some)
         whole = self.code.splat(self.hint, one, lanes)
-        if mask is None or not mask.lanes:
+        if mask.lanes is None:
             return whole
-        return self.code.select(self.hint, mask, whole, self.other(lanes))
+        return self.code.select(self.hint, mask.lanes, whole, self.other(lanes))
 
-    def contiguous(self, along: str, at: Place, mask: Part | None, lanes: int) -> Part:
+    def contiguous(self, along: str, at: Place, mask: Mask, lanes: int) -> Part:
         address = self.regs.address(self.pointer, self.regs.offset(self.pointer, along, at, True))
         align = _aligned(self.table, self.op.align if self.op.unit == along else 1)
-        if mask is None or not mask.lanes:
-            return self.plain(address, lanes, align, mask)
+        if mask.lanes is None:
+            return self.plain(address, lanes, align, mask.whole)
+        if mask.whole is not None:
+            address = self.code.select("safe", mask.whole, address, self.spare(lanes))
+            align = self.table.dtype.bytes
         result = Part("", self.element, lanes)
         callee = f"llvm.masked.load.{suffix(result)}.p0"
         size = self.code.const(align, "i32")
-        return self.code.named(self.hint, callee, result, address, size, mask, self.other(lanes))
+        other = self.other(lanes)
+        return self.code.named(self.hint, callee, result, address, size, mask.lanes, other)
+
+
+def _every(code: Code, mask: Mask, lanes: int) -> Part | None:
+    """Return both conditions of a mask as one a lane."""
+    if mask.whole is None:
+        return mask.lanes
+    whole = code.splat("live", mask.whole, lanes)
+    return whole if mask.lanes is None else code.op("live", "and", mask.lanes, whole)
 
 
 # ----------------------------------------------------------------------------------------- gathers
-def gather(read: _Read, addresses: Part, mask: Part | None) -> Part:
+def gather(read: _Read, offset: Part | None, mask: Part | None) -> Part:
     """Read one element for every lane from its own address."""
     code, bits = read.code, Part("", read.element).bits
+    if offset is None:
+        raise InternalError("a gather from one address")
     if not code.module.machine.gather:
-        return _one_by_one(read, addresses, mask)
-    mask = mask or code.const(True, "i1", addresses.lanes)
-    if bits >= 32:
-        result = Part("", read.element, addresses.lanes)
-        other = read.other(addresses.lanes)
-        return _masked_gather(code, read.hint, addresses, mask, result, other)
-    return _through_words(read, addresses, mask)
+        return _one_by_one(read, read.regs.address(read.pointer, offset), mask)
+    mask = mask or code.const(True, "i1", offset.lanes)
+    if bits < 32:
+        return _through_words(read, offset, mask)
+    result = Part("", read.element, offset.lanes)
+    addresses = read.regs.address(read.pointer, offset)
+    return _masked_gather(code, read.hint, addresses, mask, result, read.other(offset.lanes))
 
 
 def _masked_gather(
@@ -149,23 +185,30 @@ def _masked_gather(
     return code.named(hint, callee, result, addresses, size, mask, other)
 
 
-def _through_words(read: _Read, addresses: Part, mask: Part) -> Part:
+def _through_words(read: _Read, offset: Part, mask: Part) -> Part:
     """Gather narrow elements through the aligned 32-bit words they lie in.
 
     Such a word never crosses a page, so that it may be read where its element may; the bytes
     beside the element are dropped.
     """
-    code, lanes = read.code, addresses.lanes
-    number = code.convert("n", "ptrtoint", addresses, "i64")
-    aligned = code.op("n", "and", number, code.like(-4, number))
-    words = code.convert("words", "inttoptr", aligned, "ptr")
+    code, lanes, size = read.code, offset.lanes, read.table.dtype.bytes
+    start, scale = read.pointer.start, 4 // size
+    number = code.convert("n", "ptrtoint", start, "i64")
+    below = code.op("below", "and", number, code.const(3, "i64"))
+    back = code.op("back", "sub", code.const(0, "i64"), below)
+    base = Part(code.emit("base", f"getelementptr i8, {start}, {back}"), "ptr")
+    first = code.op("first", "lshr", below, code.const(size // 2, "i64"))
+    first = code.convert("first", "trunc", first, offset.element)
+    index = code.op("index", "add", offset, code.splat("first", first, lanes))
+    word = code.op("word", "ashr", index, code.like(scale // 2, index))
+    addresses = Part(code.emit("at", f"getelementptr i32, {base}, {word}"), "ptr", lanes)
     result = Part("", "i32", lanes)
-    word = _masked_gather(code, read.hint, words, mask, result, code.const(0, "i32", lanes))
-    byte = code.op("byte", "and", code.convert("byte", "trunc", number, "i32"), code.like(3, word))
-    shift = code.op("shift", "shl", byte, code.like(3, byte))
-    moved = code.op(read.hint, "lshr", word, shift)
-    found = code.convert(read.hint, "trunc", moved, read.element)
-    return code.select(read.hint, mask, found, read.other(lanes))
+    found = _masked_gather(code, read.hint, addresses, mask, result, code.like(0, result))
+    within = code.op("within", "and", index, code.like(scale - 1, index))
+    within = code.convert("within", "trunc", within, "i32")
+    shift = code.op("shift", "mul", within, code.like(8 * size, within))
+    narrow = code.convert(read.hint, "trunc", code.op("low", "lshr", found, shift), read.element)
+    return code.select(read.hint, mask, narrow, read.other(lanes))
 
 
 def _one_by_one(read: _Read, addresses: Part, mask: Part | None) -> Part:
@@ -200,9 +243,7 @@ def store(regs: Registers, op: Store) -> None:
 class _Write:
     """One part of a store."""
 
-    def __init__(
-        self, regs: Registers, op: Store, along: str, at: Place, mask: Part | None
-    ) -> None:
+    def __init__(self, regs: Registers, op: Store, along: str, at: Place, mask: Mask) -> None:
         self.regs = regs
         self.code: Code = regs.code
         self.op = op
@@ -223,38 +264,35 @@ class _Write:
         elif lanes:
             self.scattered(part)
         else:
-            self.one(self.regs.address(self.pointer, self.offset(False)), part, self.mask)
+            address = self.regs.address(self.pointer, self.offset(False))
+            self.one(self.safe(address, self.mask.whole), part)
 
     def offset(self, first: bool) -> Part | None:
         return self.regs.offset(self.pointer, self.along, self.at, first)
 
     def contiguous(self, part: Part) -> None:
-        address = self.regs.address(self.pointer, self.offset(True))
-        align = _aligned(self.table, 1)
-        if self.mask is None or not self.mask.lanes:
-            address = self.safe(address, self.mask)
+        address = self.safe(self.regs.address(self.pointer, self.offset(True)), self.mask.whole)
+        align = self.table.dtype.bytes
+        if self.mask.lanes is None:
             self.code.line(f"store {part}, {address}, align {align}")
             return
         callee = f"llvm.masked.store.{suffix(part)}.p0"
         size = self.code.const(align, "i32")
-        args = (part, address, size, self.mask)
+        args = (part, address, size, self.mask.lanes)
         types = ", ".join(a.type for a in args)
         self.code.module.declarations[callee] = f"declare void @{callee}({types})"
         self.code.line(f"call void @{callee}({', '.join(map(str, args))})")
 
     def scattered(self, part: Part) -> None:
         """Write every lane to its own address, in order."""
-        offset = self.offset(False)
-        addresses = self.regs.address(self.pointer, offset)
+        addresses = self.regs.address(self.pointer, self.offset(False))
+        mask = _every(self.code, self.mask, part.lanes)
         for n in range(part.lanes):
             address = self.code.extract("at", addresses, n) if addresses.lanes else addresses
-            mask = self.mask
-            if mask is not None and mask.lanes:
-                mask = self.code.extract("mask", mask, n)
-            self.one(address, self.code.extract("one", part, n), mask)
+            live = None if mask is None else self.code.extract("live", mask, n)
+            self.one(self.safe(address, live), self.code.extract("one", part, n))
 
-    def one(self, address: Part, part: Part, mask: Part | None) -> None:
-        address = self.safe(address, mask)
+    def one(self, address: Part, part: Part) -> None:
         if self.op.combine == "set":
             self.code.line(f"store {part}, {address}, align {self.table.dtype.bytes}")
         else:
@@ -265,8 +303,3 @@ class _Write:
         if mask is None:
             return address
         return self.code.select("safe", mask, address, Part("%nowhere", "ptr"))
-
-
-def nowhere(kernel_stores: list[tuple[DType, int]]) -> int:
-    """Return how many bytes the widest store of a kernel writes."""
-    return max((dtype.bytes * max(1, lanes) for dtype, lanes in kernel_stores), default=8)

@@ -17,10 +17,14 @@ WAKE_SECONDS = 30e-6
 
 
 class Job:
-    """One launch: threads may join until it is closed."""
+    """One launch: threads may join until it is closed.
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    ``owner`` is what must live as long as a thread may still run the work: the machine code.
+    """
+
+    def __init__(self, work: Callable[[], None], owner: object) -> None:
         self.work = work
+        self.owner = owner
         self.lock = Lock()
         self.idle = Lock()
         self.open = True

@@ -83,10 +83,32 @@ class Registers:
         if along and along in self.values[value].digits:
             lanes = [self._own(value, {**at, along: n}) for n in range(self.width(along))]
             return self.code.gathered(hint, lanes)
-        one = self._own(value, at)
-        if mine:
-            one = self.lane(value, one, at[mine])
+        one = self.element(value, at)
         return self.code.splat(hint, one, self.width(along))
+
+    def element(self, value: ValueId, at: Place) -> Part:
+        """Return one element: computed anew where that is cheaper than taking a lane."""
+        mine = self.layout.lanes[value]
+        if not mine:
+            return self._own(value, at)
+        found = self.values[value]
+        if not self.layout.easy(value):
+            return self.lane(value, self._own(value, at), at[mine])
+        key = ("element", value, *(at[d] for d in found.digits))
+        return self._derive(key, lambda: self._anew(found, at))
+
+    def _anew(self, value: Value, at: Place) -> Part:
+        match value.op:
+            case Coord(digit):
+                return convert.constant(self.code, at[digit], value.dtype)
+            case Apply("cast", (arg,)):
+                source = self.values[arg].dtype
+                return convert.cast(self.code, self.element(arg, at), source, value.dtype,
+                                    value.hint or "v")  # fmt: skip
+            case Apply(fn, args):
+                return arith.apply(self.site(value, at), fn, [self.element(a, at) for a in args])
+            case _:
+                return self._own(value.id, at)
 
     def lane(self, value: ValueId, vector: Part, lane: int) -> Part:
         """Return one lane of a vector."""
@@ -156,8 +178,10 @@ class Registers:
         return total
 
     def _index(self, part: Part, dtype: DType, several: bool) -> Part:
-        if dtype.kind is Kind.UINT:
-            return self.code.convert("at", "zext", part, "i64")
+        """Return an offset as a word that addresses extend by its sign."""
+        if dtype.bits < 32 or (dtype.kind is Kind.UINT and dtype.bits < 64):
+            opcode = "zext" if dtype.kind is Kind.UINT else "sext"
+            part = self.code.convert("at", opcode, part, f"i{min(64, 2 * max(16, dtype.bits))}")
         return self.code.convert("at", "sext", part, "i64") if several else part
 
     def address(self, pointer: Pointer, offset: Part | None) -> Part:

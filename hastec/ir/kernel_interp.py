@@ -117,7 +117,7 @@ class _Machine:
         for stmt in body:
             match stmt:
                 case Let(value):
-                    self.now[value.id] = self.compute(value)
+                    self.now[value.id] = np.asarray(self.compute(value))
                 case For():
                     self.loop(stmt)
                 case If(condition, inner):
@@ -220,7 +220,7 @@ class _Machine:
         live = np.ones(shape, np.bool_)
         if load.mask is not None:
             live = self.spread(load.mask, value.digits).astype(np.bool_)
-        result = numeric.full(shape, load.other, value.dtype)
+        result = np.array(numeric.full(shape, load.other, value.dtype))
         self.inside(offsets[live], load.table, "load")
         result[live] = self.flat[load.table][offsets[live]]
         return result

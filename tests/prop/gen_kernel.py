@@ -1,0 +1,485 @@
+"""Random kernels with inputs, valid by construction, from a seed.
+
+Floats come in two kinds. *Exact* ones are small whole numbers, infinities and nan, on which
+rounding never acts: comparisons and conversions to integers use only these, so that two
+implementations must take the same branches and agree on every integer, bit for bit. *Inexact*
+ones come from functions and end in a store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from hastec.ir.kernel import (
+    POINTER,
+    Address,
+    Apply,
+    Carried,
+    Carry,
+    Const,
+    Coord,
+    Digit,
+    Final,
+    For,
+    If,
+    Kernel,
+    Let,
+    Load,
+    Reduce,
+    Role,
+    Scan,
+    SizeArg,
+    Stmt,
+    Store,
+    Table,
+    Value,
+    ValueOp,
+    arguments,
+)
+from hastec.ir.numeric import Array, carrier, cast
+from hastec.ir.types import (
+    BF16,
+    BOOL,
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    DType,
+)
+from hastec.sym.size import Size
+
+INTEGERS = (I8, I16, I32, I64, U8, U16, U32)
+FLOATS = (F16, BF16, F32, F64)
+ROOM = {F16: 2**11, BF16: 2**8, F32: 2**24, F64: 2**53}
+"""Up to which whole numbers are exact."""
+LENGTH = 37
+"""Elements of every read array."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A value in scope; ``size`` bounds an exact float, 0 marks an inexact one."""
+
+    value: Value
+    size: int = 1
+
+    @property
+    def exact(self) -> bool:
+        """True for integers, truth values and whole floats."""
+        return self.size > 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel, its arrays, its sizes, and which written arrays hold inexact floats."""
+
+    kernel: Kernel
+    arrays: dict[str, Array]
+    sizes: dict[str, int]
+    inexact: frozenset[str]
+
+
+@dataclass
+class Generator:
+    """Builds one kernel."""
+
+    rng: np.random.Generator
+    digits: list[Digit] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    arrays: dict[str, Array] = field(default_factory=dict)
+    states: list[Value] = field(default_factory=list)
+    inexact: set[str] = field(default_factory=set)
+    body: list[Stmt] = field(default_factory=list)
+    scope: list[Known] = field(default_factory=list)
+    count: int = 0
+    loops: int = 0
+    depth: int = 0
+
+    def pick(self, options: tuple[object, ...] | list[object]) -> int:
+        """Return a random position."""
+        return int(self.rng.integers(len(options)))
+
+    def chance(self, probability: float) -> bool:
+        """Return true so often."""
+        return bool(self.rng.random() < probability)
+
+    # ------------------------------------------------------------------------- definitions
+    def order(self, digits: set[str]) -> tuple[str, ...]:
+        """Return digits in the kernel's order."""
+        return tuple(d.name for d in self.digits if d.name in digits)
+
+    def unused(self, start: int) -> list[Known]:
+        """Return the values from a position of the scope on that nothing uses yet."""
+        mine = self.scope[start:]
+        used = {v for s in self.body if isinstance(s, Let) for v in arguments(s.value.op)}
+        return [k for k in mine if k.value.id not in used]
+
+    def let(self, op: ValueOp, dtype: DType, digits: set[str], size: int = 1) -> Known:
+        """Define a value here."""
+        hint = ("", "acc", "x", "at")[self.count % 4]
+        value = Value(self.count, op, dtype, self.order(digits), hint)
+        self.count += 1
+        self.body.append(Let(value))
+        known = Known(value, size)
+        if dtype != POINTER:
+            self.scope.append(known)
+        return known
+
+    def apply(self, fn: str, *args: Known, dtype: DType | None = None, size: int = 1) -> Known:
+        """Apply a function."""
+        ids = tuple(a.value.id for a in args)
+        digits = {d for a in args for d in a.value.digits}
+        return self.let(Apply(fn, ids), dtype or args[-1].value.dtype, digits, size)
+
+    def const(self, number: bool | int | float, dtype: DType) -> Known:
+        """Define a constant."""
+        size = max(1, int(abs(number))) if dtype.is_float else 1
+        return self.let(Const(float(number) if dtype.is_float else number), dtype, set(), size)
+
+    def known(self, accept: tuple[DType, ...], exact: bool = True) -> Known:
+        """Return a value in scope of one of the types, making one if there is none."""
+        fits = [k for k in self.scope if k.value.dtype in accept and k.exact >= exact]
+        if fits and self.chance(0.9):
+            return fits[-1 - min(int(self.rng.exponential(4)), len(fits) - 1)]
+        dtype = accept[self.pick(list(accept))]
+        if dtype == BOOL:
+            return self.const(self.chance(0.5), BOOL)
+        return self.const(int(self.rng.integers(0, 5)), dtype)
+
+    def small(self, value: Known, limit: int) -> Known:
+        """Return an integer wrapped into ``0 .. limit`` as i32 or i64."""
+        wide = (I32, I64)[self.pick([0, 1])]
+        found = self.apply("cast", value, dtype=wide) if value.value.dtype != wide else value
+        return self.apply("mod", found, self.const(limit, wide))
+
+    # ------------------------------------------------------------------------------- steps
+    def step(self) -> None:
+        """Append one random statement or a few that belong together."""
+        steps = (
+            *(self.words, self.words, self.compare, self.logic, self.convert, self.choose),
+            *(self.floats, self.floats, self.load, self.load, self.across, self.real),
+            *(self.loop, self.branch, self.store, self.merge),
+        )
+        steps[self.pick(list(steps))]()
+
+    def words(self) -> None:
+        """Integer arithmetic."""
+        a = self.known(INTEGERS)
+        b = self.known((a.value.dtype,))
+        one, two = ("neg", "abs", "popc"), ("add", "sub", "mul", "min", "max", "bitand", "bitor",
+                                            "bitxor", "shl", "shr", "div", "mod")  # fmt: skip
+        if self.chance(0.2):
+            self.apply(one[self.pick(list(one))], a)
+        else:
+            self.apply(two[self.pick(list(two))], a, b)
+
+    def compare(self) -> None:
+        """A comparison of exact values."""
+        a = self.known((*INTEGERS, *FLOATS, BOOL))
+        b = self.known((a.value.dtype,))
+        fns = ("lt", "le", "gt", "ge", "eq", "ne")
+        self.apply(fns[self.pick(list(fns))], a, b, dtype=BOOL)
+
+    def logic(self) -> None:
+        """Truth values."""
+        a, b = self.known((BOOL,)), self.known((BOOL,))
+        if self.chance(0.3):
+            self.apply("not", a)
+        else:
+            self.apply(("and", "or")[self.pick([0, 1])], a, b)
+
+    def convert(self) -> None:
+        """A conversion that loses nothing two implementations may disagree on."""
+        a = self.known((*INTEGERS, *FLOATS, BOOL))
+        target = (*INTEGERS, *FLOATS, BOOL)[self.pick(list(range(12)))]
+        source = a.value.dtype
+        if target.is_float:
+            small = source in (I8, U8, BOOL) or (source.is_float and a.size <= ROOM[target])
+            bound = 255 if not source.is_float else a.size
+            if not small or bound > ROOM[target]:
+                return
+            self.apply("cast", a, dtype=target, size=bound)
+        else:
+            self.apply("cast", a, dtype=target)
+
+    def choose(self) -> None:
+        """A choice."""
+        where = self.known((BOOL,))
+        a = self.known((*INTEGERS, *FLOATS, BOOL), exact=False)
+        b = self.known((a.value.dtype,), exact=False)
+        size = max(a.size, b.size) if a.exact and b.exact else 0
+        self.apply("where", where, a, b, size=size)
+
+    def floats(self) -> None:
+        """Arithmetic on whole floats that stays exact."""
+        a = self.known(FLOATS)
+        b = self.known((a.value.dtype,))
+        fns = ("add", "sub", "mul", "min", "max", "neg", "abs", "floor", "ceil", "trunc", "round")
+        fn = fns[self.pick(list(fns))]
+        if fn in ("neg", "abs", "floor", "ceil", "trunc", "round"):
+            self.apply(fn, a, size=a.size)
+            return
+        sizes = {"mul": a.size * b.size, "min": max(a.size, b.size), "max": max(a.size, b.size)}
+        size = sizes.get(fn, a.size + b.size)
+        if size <= ROOM[a.value.dtype]:
+            self.apply(fn, a, b, size=size)
+
+    def real(self) -> None:
+        """A function whose result is inexact."""
+        a = self.known(FLOATS)
+        fns = ("exp", "exp2", "log", "log2", "sqrt", "rsqrt", "sin", "cos", "erf", "div", "mod")
+        fn = fns[self.pick(list(fns))]
+        positive = self.apply("add", self.apply("abs", a, size=a.size),
+                              self.const(1, a.value.dtype), size=a.size + 1)  # fmt: skip
+        if fn in ("div", "mod"):
+            self.apply(fn, self.known((a.value.dtype,)), positive, size=0)
+        elif fn in ("exp", "exp2"):
+            low = self.apply("min", a, self.const(4, a.value.dtype), size=a.size)
+            self.apply(fn, self.apply("max", low, self.const(-9, a.value.dtype), size=9), size=0)
+        else:
+            whole = positive if fn in ("log", "log2", "rsqrt", "sqrt") else a
+            self.apply(fn, whole, size=0)
+
+    # ------------------------------------------------------------------------------ memory
+    def table(self) -> Table:
+        """Return a read array, often a new one."""
+        read = [t for t in self.tables if t.access == "read"]
+        if read and self.chance(0.5):
+            return read[self.pick(list(read))]
+        types = (*INTEGERS, *FLOATS, *FLOATS, BOOL)
+        dtype = types[self.pick(list(types))]
+        table = Table(f"in{len(self.tables)}", dtype, "read", Size.of(LENGTH))
+        self.tables.append(table)
+        self.arrays[table.name] = self.data(dtype)
+        return table
+
+    def data(self, dtype: DType) -> Array:
+        """Return elements of an array."""
+        if dtype.is_float:
+            whole = self.rng.integers(-6, 7, LENGTH).astype(np.float64)
+            if self.chance(0.3):
+                whole[self.rng.integers(LENGTH, size=3)] = [np.nan, np.inf, -np.inf]
+            return cast(whole, F64, dtype)
+        if dtype == BOOL:
+            return self.rng.random(LENGTH) < 0.5
+        info = np.iinfo(dtype.numpy)
+        low, high = (info.min, info.max) if self.chance(0.5) else (max(info.min, -3), 4)
+        return self.rng.integers(low, high, LENGTH, np.dtype(dtype.numpy), endpoint=True)
+
+    def load(self) -> None:
+        """A load: contiguous, gathered or uniform, maybe masked and then maybe out of bounds."""
+        table = self.table()
+        lanes = [d for d in self.digits if d.role == "reg"]
+        unit, align = "", 1
+        index = self.known(INTEGERS)
+        if lanes and self.chance(0.5):
+            digit = lanes[self.pick(list(lanes))]
+            free = [k for k in self.scope if k.value.dtype == I32 and not k.value.digits]
+            start = free[self.pick(list(free))] if free else self.const(0, I32)
+            coord = self.let(Coord(digit.name), I32, {digit.name})
+            whole = self.apply("mod", start, self.const(LENGTH, I32))
+            index, unit = self.apply("add", whole, coord), digit.name
+        elif self.chance(0.7):
+            index = self.small(index, LENGTH)
+        base: str | int = table.name
+        if self.chance(0.5):
+            zero = self.const(0, I32)
+            base = self.let(Address(base, zero.value.id), POINTER, set()).value.id
+        pointer = self.let(Address(base, index.value.id), POINTER, set(index.value.digits))
+        low = self.apply("ge", index, self.const(0, index.value.dtype), dtype=BOOL)
+        length = self.const(LENGTH, index.value.dtype)
+        mask = self.apply("and", low, self.apply("lt", index, length, dtype=BOOL))
+        if self.chance(0.4):
+            mask = self.apply("and", mask, self.known((BOOL,)))
+        other = float(self.rng.integers(0, 4)) if table.dtype != BOOL else float(self.chance(0.5))
+        op = Load(table.name, pointer.value.id, mask.value.id, other, unit, align)
+        digits = {*pointer.value.digits, *mask.value.digits}
+        self.let(op, table.dtype, digits, 6 if table.dtype.is_float else 1)
+
+    def across(self) -> None:
+        """A reduction or a prefix."""
+        spread = [k for k in self.scope if k.value.digits]
+        if not spread:
+            return
+        a = spread[self.pick(list(spread))]
+        dtype, digits = a.value.dtype, a.value.digits
+        monoids = ["any", "all"] if dtype == BOOL else ["sum", "min", "max"]
+        monoids += ["prod"] if dtype.is_integer else []
+        monoid = monoids[self.pick(list(monoids))]
+        extents = prod(d.extent or 1 for d in self.digits if d.name in digits)
+        size = a.size * extents if monoid == "sum" else a.size
+        if dtype.is_float and size > ROOM[dtype]:
+            return
+        if self.chance(0.3):
+            digit = digits[self.pick(list(digits))]
+            self.let(Scan(monoid, a.value.id, digit), dtype, set(digits), size)
+            return
+        over = tuple(d for d in digits if self.chance(0.6)) or digits[:1]
+        rest = set(digits) - set(over)
+        self.let(Reduce(monoid, a.value.id, over), dtype, rest, size)
+
+    def output(self, dtype: DType, length: int) -> Table:
+        """Add a written array."""
+        table = Table(f"out{len(self.tables)}", dtype, "write", Size.of(length))
+        self.tables.append(table)
+        fill = np.zeros(length, carrier(dtype))
+        self.arrays[table.name] = fill
+        return table
+
+    def store(self, value: Known | None = None) -> None:
+        """Store a value at a place of its own for every program."""
+        a = value or self.known((*INTEGERS, *FLOATS, BOOL), exact=False)
+        extra = [k for k in self.scope if len(k.value.digits) == 1 and k.value.dtype == BOOL]
+        mask = extra[self.pick(list(extra))] if extra and self.chance(0.5) else None
+        digits = {*a.value.digits, *(mask.value.digits if mask else ())}
+        index = self.const(0, I32)
+        length = 1
+        for d in self.digits:
+            if d.role != "grid" and d.name not in digits:
+                continue
+            extent = d.extent or 1
+            coord = self.let(Coord(d.name), I32, {d.name} if d.role == "reg" else set())
+            index = self.apply("add", self.apply("mul", index, self.const(extent, I32)), coord)
+            length *= extent
+        table = self.output(a.value.dtype, length)
+        if not a.exact:
+            self.inexact.add(table.name)
+        pointer = self.let(Address(table.name, index.value.id), POINTER, set(index.value.digits))
+        where = None if mask is None else mask.value.id
+        self.body.append(Store(table.name, pointer.value.id, a.value.id, where))
+
+    def merge(self) -> None:
+        """Merge a value into places that programs share."""
+        a = self.known((I8, I16, I32, I64, U8, U32, F16, F32, F64, BOOL))
+        monoids = {BOOL: ("any",), F16: ("max",), F32: ("min", "max"), F64: ("max",)}
+        names = monoids.get(a.value.dtype, ("sum", "min", "max"))
+        index = self.small(self.known(INTEGERS), 5)
+        table = self.output(a.value.dtype, 5)
+        pointer = self.let(Address(table.name, index.value.id), POINTER, set(index.value.digits))
+        mask = self.known((BOOL,)).value.id if self.chance(0.5) else None
+        combine = names[self.pick(list(names))]
+        self.body.append(Store(table.name, pointer.value.id, a.value.id, mask, combine))
+
+    # ----------------------------------------------------------------------------- control
+    def inside(self, steps: int) -> tuple[list[Stmt], list[Known], list[Stmt]]:
+        """Run steps in a block of its own; return its statements and what was outside."""
+        outer, scope = self.body, list(self.scope)
+        self.body = []
+        self.depth += 1
+        for _ in range(steps):
+            self.step()
+        for known in self.unused(len(scope))[-2:]:
+            self.store(known)
+        self.depth -= 1
+        body, self.body = self.body, outer
+        return body, scope, outer
+
+    def branch(self) -> None:
+        """Statements under a scalar condition."""
+        if self.depth >= 2:
+            return
+        scalars = [k for k in self.scope if k.value.dtype == BOOL and not k.value.digits]
+        where = scalars[self.pick(list(scalars))] if scalars else self.const(True, BOOL)
+        body, scope, _ = self.inside(3)
+        self.scope = scope
+        self.body.append(If(where.value.id, tuple(body)))
+
+    def loop(self) -> None:
+        """A loop with up to two states; exact floats do not grow from one iteration to the next."""
+        if self.depth >= 2:
+            return
+        dtype = (I32, I64)[self.pick([0, 1])]
+        free = [k for k in self.scope if k.value.dtype in INTEGERS and not k.value.digits]
+        lo = self.const(int(self.rng.integers(-1, 2)), dtype)
+        count = self.small(free[self.pick(list(free))], 4) if free else self.const(3, dtype)
+        hi = self.apply("cast", count, dtype=dtype) if count.value.dtype != dtype else count
+        digit = f"k{self.loops}"
+        self.loops += 1
+        self.digits.append(Digit(digit, "loop"))
+        inits = [self.known((*INTEGERS, F32, F64, BOOL)) for _ in range(self.pick([0, 1, 2]))]
+        spread = [{*k.value.digits, *(d.name for d in self.digits
+                                      if d.role == "reg" and self.chance(0.4))}
+                  for k in inits]  # fmt: skip
+        outer, scope = self.body, list(self.scope)
+        self.body = []
+        heads = [self.state(Carried(digit, n), k, s) for n, (k, s) in
+                 enumerate(zip(inits, spread, strict=True))]  # fmt: skip
+        self.scope += heads
+        self.let(Coord(digit), I32, set())
+        self.depth += 1
+        for _ in range(4):
+            self.step()
+        for known in self.unused(len(scope))[-2:]:
+            self.store(known)
+        self.depth -= 1
+        nexts = [self.following(h, s) for h, s in zip(heads, spread, strict=True)]
+        body, self.body, self.scope = self.body, outer, scope
+        ends = [self.state(Final(digit, n), k, s) for n, (k, s) in
+                enumerate(zip(inits, spread, strict=True))]  # fmt: skip
+        carries = tuple(
+            Carry(i.value.id, n.value.id, h.value.id, e.value.id)
+            for i, n, h, e in zip(inits, nexts, heads, ends, strict=True)
+        )
+        self.body.append(For(digit, lo.value.id, hi.value.id, tuple(body), carries))
+        self.scope += ends
+
+    def state(self, op: Carried | Final, init: Known, digits: set[str]) -> Known:
+        """Declare a value that a loop defines."""
+        value = Value(self.count, op, init.value.dtype, self.order(digits), "state")
+        self.count += 1
+        self.states.append(value)
+        return Known(value, max(init.size, 8) if init.value.dtype.is_float else 1)
+
+    def following(self, head: Known, digits: set[str]) -> Known:
+        """Return what replaces a state: something of its type that varies over no more."""
+        dtype = head.value.dtype
+        fits = [k for k in self.scope if k.value.dtype == dtype and set(k.value.digits) <= digits]
+        fits = [k for k in fits if k.exact and k.size <= 8] or [head]
+        other = fits[self.pick(list(fits))]
+        if dtype.is_float:
+            return self.apply(("min", "max")[self.pick([0, 1])], head, other, size=8)
+        if dtype == BOOL:
+            return self.apply("or", head, other)
+        return self.apply("add", head, other)
+
+
+def generate(seed: int, steps: int = 14) -> Case:
+    """Return the case of a seed."""
+    rng = np.random.default_rng(seed)
+    gen = Generator(rng)
+    sizes = {"M": int(rng.integers(1, 5)), "N": int(rng.integers(1, 4))}
+    names = list(sizes)[: int(rng.integers(0, 3))]
+    grid = [Digit(n.lower(), "grid", sizes[n]) for n in names]
+    extents = rng.choice([1, 2, 3, 4, 5, 8, 16, 19, 32], int(rng.integers(0, 4)))
+    role: Role = "reg"
+    lanes = [Digit(f"r{n}", role, int(e)) for n, e in enumerate(extents)]
+    while prod(d.extent or 1 for d in lanes) > 200:
+        lanes.pop()
+    gen.digits = [*grid, *lanes]
+    for d in gen.digits:
+        gen.let(Coord(d.name), I32, {d.name} if d.role == "reg" else set())
+    gen.let(SizeArg("M"), (I32, I64)[gen.pick([0, 1])], set())
+    for _ in range(steps):
+        gen.step()
+    for known in gen.unused(0)[-12:]:
+        gen.store(known)
+    kernel = Kernel(
+        f"random_{seed}",
+        tuple(gen.tables),
+        tuple(sizes),
+        tuple(gen.digits),
+        tuple((d.name, Size.of(n)) for d, n in zip(grid, names, strict=True)),
+        1,
+        tuple(gen.body),
+        tuple(gen.states),
+    )
+    return Case(kernel, gen.arrays, sizes, frozenset(gen.inexact))
