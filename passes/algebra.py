@@ -5,11 +5,14 @@ from __future__ import annotations
 from hastec.ir.graph import Const, Graph, Map, Node, NodeId, Reduce, Softmax
 from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.rewrite import rewrite
-from hastec.ir.types import DType
+from hastec.ir.types import I64, DType
 from hastec.passes import products
 
 LOWEST = -3.4028234663852886e38
 """The lowest finite f32: maxima that scores are taken relative to are kept above it."""
+
+
+I64_MAX = 2**63 - 1
 
 
 def spell_out(graph: Graph) -> Graph:
@@ -28,6 +31,8 @@ def _rule(b: GraphBuilder, node: Node) -> NodeId | None:
         case Reduce("lse", ranks, guards, (arg,)):
             floor, total = _relative(b, ranks, guards, arg)
             return b.map("add", floor, b.map("log", total))
+        case Reduce(("argmax" | "argmin") as which, (rank,), guards, (arg,)):
+            return _place(b, "max" if which == "argmax" else "min", rank, guards, arg)
         case Reduce("mean", ranks, guards, (arg,)):
             return _mean(b, node.dtype, ranks, guards, arg)
         case Reduce("sum", ranks, guards, (arg,)) if node.dtype.is_float:
@@ -69,6 +74,17 @@ def behind(b: GraphBuilder, guards: tuple[NodeId, ...], value: NodeId, other: No
     for guard in guards[1:]:
         test = b.map("and", test, guard)
     return b.map("where", test, value, other)
+
+
+def _place(
+    b: GraphBuilder, monoid: str, rank: str, guards: tuple[NodeId, ...], arg: NodeId
+) -> NodeId:
+    """The lowest index at which the extremum is reached; -1 where there is none."""
+    best = b.reduce(monoid, (rank,), (arg,), guards)
+    index = b.index(rank)
+    first = b.reduce("min", (rank,), (index,), (*guards, b.map("eq", arg, best)))
+    none = b.const(I64_MAX, I64)
+    return b.map("where", b.map("eq", first, none), b.const(-1, I64), first)
 
 
 def _mean(

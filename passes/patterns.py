@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hastec.ir.forms import Form
-from hastec.ir.graph import Define, Graph, Input, Node, NodeId, Present
+from hastec.ir.graph import Define, Graph, Node, NodeId, Present
 from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.rewrite import rewrite
 
@@ -32,9 +32,7 @@ class Patterns:
             op = node.op
             if not isinstance(op, Define) or op.name not in like:
                 return None
-            source = next(
-                n.id for n in b.nodes.values() if n.op == Input(like[op.name])
-            )
+            source = b.input(like[op.name])
             entry = b.add(Present(source, tuple(b.index(r) for r in op.ranks)))
             if entry in op.guards:
                 return None

@@ -108,6 +108,8 @@ class Definitions:
         found = block.memo.get((op, dtype))
         if found is not None:
             return self.values[found]
+        if not all(self.visible(self.values[a]) for a in arguments(op)):
+            raise InternalError(f"{op} uses what a loop that has ended defined")
         value = self._new(op, dtype, digits, hint, bounds, block)
         block.memo[op, dtype] = value.id
         block.stmts.append(Let(value))
@@ -127,6 +129,16 @@ class Definitions:
         self.values[value.id] = value
         self.home[value.id] = block
         return value
+
+    def visible(self, value: Value) -> bool:
+        """Whether a value's definition stands in this block or in one around it."""
+        block: Block | None = self.block
+        home = self.home[value.id]
+        while block is not None:
+            if block is home:
+                return True
+            block = block.parent
+        return False
 
     def _home_of(self, op: ValueOp) -> Block:
         if isinstance(op, Coord) and op.digit in self.open:

@@ -82,6 +82,10 @@ class AssembledIndex(IndexCode, Protocol):
 class AssembledValue(ValueCode, Protocol):
     """A value code with its array side."""
 
+    def rounded(self, values: Array) -> Array:
+        """Return a dense table as this code holds it: what a program means by the table."""
+        ...
+
     def encode(self, at: Packing, values: Array) -> None:
         """Store the values of placed entries; what holds no entry equals the fill."""
         ...

@@ -70,7 +70,6 @@ class Fixed:
         """Find ``coord`` by bisection (coordinates ascend)."""
         k, n = at.k, self.number
         length = self._length(at)
-        at.starts[n] = Form.of(0)
         first = bisect(self, at, coord, length, after=False)
         self.place(at, k.form(first))
         inside = k.apply("lt", first, length)

@@ -129,9 +129,10 @@ def _gathered(
 
     A dense last level is split in two, which pads it; any other is told through ``unit``.
     """
-    last, unit = part.levels[-1], values.unit
-    if unit == 1:
+    unit = values.unit
+    if unit == 1 or not part.levels:
         return part
+    last = part.levels[-1]
     if last.kind != "dense":
         options = tuple(o for o in last.options if o[0] != "unit")
         whole = lcm(unit, last.number("unit", 1))

@@ -220,6 +220,10 @@ class Cursor:
         digits = [d for d in self.layout.order if d.level < level]
         return self._address(digits, level, 1)
 
+    def over(self, levels: tuple[int, ...]) -> Form:
+        """Return the mixed-radix number of the ordinals of ``levels``, which have extents."""
+        return self._address([d for d in self.layout.order if d.level in levels], -1, 1)
+
     def _address(self, digits: list[Digit], level: int, per_word: int) -> Form:
         total = Form.of(0)
         for digit in digits:

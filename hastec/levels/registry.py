@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hastec.arrays import Array
 from hastec.ir.format import CodeSpec, LevelSpec
 from hastec.ir.types import DType
 from hastec.levels.assembled import AssembledIndex, AssembledValue
@@ -15,8 +16,12 @@ from hastec.levels.codes import PLAIN, make_delta, make_plain
 from hastec.levels.compressed import make_compressed, make_ragged
 from hastec.levels.dense import make_dense
 from hastec.levels.fixed import make_fixed
+from hastec.levels.integers import make_integers
+from hastec.levels.planes import make_palette, make_planes
 from hastec.levels.protocol import Level
 from hastec.levels.singleton import make_singleton
+from hastec.levels.small_floats import make_fp8, make_mx
+from hastec.levels.structure import known
 from hastec.levels.values import make_raw
 
 LevelMaker: TypeAlias = Callable[[LevelSpec, int, AssembledIndex], Level]
@@ -52,4 +57,22 @@ def default_registry() -> Registry:
     index: dict[str, IndexMaker] = {"delta": make_delta}
     for name, word in PLAIN.items():
         index[name] = make_plain(word)
-    return Registry(levels, index, {"raw": make_raw})
+    codes: dict[str, ValueMaker] = {
+        "raw": make_raw,
+        **{f"int{bits}": make_integers for bits in range(1, 9)},
+        "fp8": make_fp8,
+        "mx": make_mx,
+        "planes": make_planes,
+        "palette": make_palette,
+    }
+    return Registry(levels, index, codes)
+
+
+def rounded(values: Array, spec: CodeSpec, dtype: DType, registry: Registry | None = None) -> Array:
+    """Return a dense table of ``dtype`` as a value code holds it: the rounded table is meant.
+
+    Groups run along the last dimension. HST3501 if there is no such code, HST3506 if it cannot
+    hold the type, TableError HST4018 if it cannot hold a value.
+    """
+    known_values = (registry or default_registry()).values
+    return known(known_values, spec.name, "value code")(spec, dtype).rounded(values)

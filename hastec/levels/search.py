@@ -27,7 +27,7 @@ def bisect(level: _Searched, at: Cursor, coord: Form, length: Value, after: bool
     k.digits.setdefault(digit, Digit(digit, "loop"))
     k.order.setdefault(digit, len(k.order))
     target = k.value(coord)
-    varies = k.digits_of(target, length, k.value(at.starts[n]))
+    varies = _spread(at, k.digits_of(target, length, k.value(at.starts.get(n, Form.of(0)))))
     with k.loop(digit, k.const(0), at.number(f"{n}.halvings")) as loop:
         lo = k.carry(loop, k.const(0), varies, hint="lo")
         hi = k.carry(loop, k.cast(length, lo.dtype), varies, hint="hi")
@@ -43,3 +43,13 @@ def bisect(level: _Searched, at: Cursor, coord: Form, length: Value, after: bool
         k.update(loop, hi, k.apply("where", left, middle, hi))
         final = k.update(loop, lo, k.apply("where", right, k.apply("add", middle, k.const(1)), lo))
     return final
+
+
+def _spread(at: Cursor, digits: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the digits a search varies over: those given, and those of masks its reads take on."""
+    found = dict.fromkeys(digits)
+    for _ in at.masks:
+        for mask in at.masks:
+            if set(mask.digits) & set(found):
+                found.update(dict.fromkeys(mask.digits))
+    return tuple(found)

@@ -45,6 +45,10 @@ class Raw:
         position = at.position(len(at.layout.levels) - 1)
         return at.load("val", self.word, position, mask, at.layout.table, other)
 
+    def rounded(self, values: Array) -> Array:
+        """Return the values: nothing is lost."""
+        return values
+
     # --------------------------------------------------------------------------------- arrays
     def encode(self, at: Packing, values: Array) -> None:
         """Store values, and the fill at every other position."""

@@ -35,8 +35,7 @@ class _State:
 
 def reduce_all(c: Context, roots: tuple[NodeId, ...]) -> None:
     """Compute every reduction that ``roots`` need and that can be computed here."""
-    known = {key for key in c.memo if isinstance(key, int)}
-    for cluster in clusters(c.work, pending(c.work, roots, tuple(c.coords), known)):
+    for cluster in clusters(c.work, pending(c.work, roots, tuple(c.coords), c.known())):
         run(c, cluster)
 
 
@@ -64,7 +63,7 @@ def run(c: Context, cluster: Cluster) -> None:
 def _inner(c: Context, cluster: Cluster, roots: tuple[NodeId, ...]) -> None:
     """Compute the nests inside this one, except its own members."""
     own = set(cluster.members)
-    known = {key for key in c.memo if isinstance(key, int)} | own
+    known = c.known() | own
     todo = pending(c.work, roots, tuple(c.coords), known)
     for nested in clusters(c.work, todo):
         run(c, nested)

@@ -122,9 +122,30 @@ class Context:
         self.memo[key] = value, frozenset(ranks)
 
     def recall(self, key: Hashable) -> object | None:
-        """Return a result kept under ``key``."""
+        """Return a result kept under ``key``, if what it is made of is still defined here."""
         found = self.memo.get(key)
-        return None if found is None else found[0]
+        if found is None or not all(self.k.visible(v) for v in _values(self.k, found[0])):
+            return None
+        return found[0]
+
+    def known(self) -> set[NodeId]:
+        """Return the reductions whose results are at hand."""
+        return {key for key in self.memo if isinstance(key, int) and self.recall(key) is not None}
+
+
+def _values(k: Builder, result: object) -> Iterator[Value]:
+    """Yield the values a remembered result is made of."""
+    match result:
+        case Value():
+            yield result
+        case tuple():
+            for part in result:
+                yield from _values(k, part)
+        case Cursor():
+            yield from result.masks
+            for forms in (result.ordinals, result.starts, result.replaced):
+                for form in forms.values():
+                    yield from (k.values[v] for v, _ in form.terms)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from hastec.ir.kernel import Kernel, Table, Value
 from hastec.ir.schedule import Axis, Schedule
 from hastec.levels.protocol import Cursor, Layout, Located
 from hastec.lower import evaluate as ev
+from hastec.lower import tables
 from hastec.lower.accumulate import reduce_all
 from hastec.lower.context import Context, Nest
 from hastec.lower.nest import place
@@ -86,9 +87,12 @@ def _store(c: Context, store: NodeId, op: Define) -> None:
     with c.under(guard):
         value = ev.evaluate(c, op.body)
     value = k.cast(ev.convert(c, value, c.work.nodes[op.body].dtype), layout.dtype)
-    if guard is not None:
-        value = k.apply("where", guard, value, k.const(0, layout.dtype))
     place_, mask = _position(c, store, op, layout)
+    live = [guard] if store not in c.work.like else [guard, *c.masks(op.ranks)]
+    keep = k.conj(m for m in live if m is not mask)
+    if keep is not None:
+        # Places past the end of a dimension, and padding, hold the value 0.
+        value = k.apply("where", keep, value, k.const(0, layout.dtype))
     mask = k.conj((mask, *_once(c, op)))
     k.span = c.work.nodes[store].span
     array = k.table(Table(layout.array("val"), layout.dtype, "write"))
@@ -99,8 +103,9 @@ def _position(c: Context, store: NodeId, op: Define, layout: Layout) -> tuple[Fo
     """Return where an output's entry lies, and the mask under which it exists."""
     like = c.work.like.get(store)
     if like is not None:
-        path = c.paths[c.key_of(like)]
-        return path.cursor.position(len(layout.levels) - 1), c.k.conj(path.cursor.masks)
+        path = c.paths.get(c.key_of(like))
+        cursor = tables.located(c, like, _model(c, like)) if path is None else path.cursor
+        return cursor.position(len(layout.levels) - 1), c.k.conj(cursor.masks)
     cursor = Cursor(c.k, layout)
     for level in layout.levels:
         if not isinstance(level, Located) or not level.facts.full:
@@ -111,6 +116,14 @@ def _position(c: Context, store: NodeId, op: Define, layout: Layout) -> tuple[Fo
             coord = c.k.divide(coord, by.by)[by.op == "%"]
         level.locate(cursor, coord)
     return cursor.position(len(layout.levels) - 1), c.mask(op.ranks)
+
+
+def _model(c: Context, like: NodeId) -> Layout:
+    """Return the layout of the table whose pattern an output has."""
+    op = c.work.nodes[like].op
+    assert isinstance(op, Access | Present)
+    (layout,) = c.work.layouts[op.table]
+    return layout
 
 
 def _once(c: Context, op: Define) -> list[Value]:

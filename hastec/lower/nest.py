@@ -20,16 +20,32 @@ from hastec.sym.size import Size
 def place(c: Context, ranks: tuple[str, ...], nest: Nest, stack: ExitStack) -> None:
     """Place ``ranks``: give each a coordinate and a mask, opening the loops that takes."""
     led = {r: lead for lead in c.schedule.leads for r in lead.ranks}
-    for rank in ranks:
-        if rank not in c.coords:
-            lead = led.get(rank)
-            if lead is None:
-                _free(c, rank, nest, stack)
-            else:
-                _advance(c, lead, ranks, nest, stack)
-        if rank not in c.coords:
-            raise Refused(f"rank {rank} cannot be walked before the ranks above it are placed")
-        nest.ranks.append(rank)
+    left = [r for r in ranks if r not in c.coords]
+    while left:
+        rank = next((r for r in left if _placed(c, r, led.get(r), ranks, nest, stack)), None)
+        if rank is None:
+            raise Refused(f"rank {left[0]} cannot be walked before the ranks above it are placed")
+        left = [r for r in left if r not in c.coords]
+    nest.ranks += ranks
+
+
+def _placed(
+    c: Context,
+    rank: str,
+    lead: Lead | None,
+    ranks: tuple[str, ...],
+    nest: Nest,
+    stack: ExitStack,
+) -> bool:
+    """Place a rank if what it depends on is placed; return whether it is now."""
+    needs = {r for b in c.work.bounds(rank) for r in c.work.nodes[b].ranks}
+    if not needs <= set(c.coords):
+        return False
+    if lead is None:
+        _free(c, rank, nest, stack)
+    else:
+        _advance(c, lead, ranks, nest, stack)
+    return rank in c.coords
 
 
 # ------------------------------------------------------------------------------------- free ranks

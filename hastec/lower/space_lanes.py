@@ -112,7 +112,7 @@ def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
         width = min(max(f.unit, 4), run)
         return ((("loop", None),), (("loop", None), ("reg", width)))
     if f.reduced and not f.led:
-        return ((("loop", None),), (("loop", None), ("reg", 4)))
+        return ((("loop", None),), (("loop", None), ("reg", min(4, run))))
     return ((("loop", None),),)
 
 

@@ -31,15 +31,20 @@ def read(c: Context, node: NodeId, table: NodeId) -> Value:
 
 
 def zero_under(c: Context, node: NodeId) -> tuple[Value, ...]:
-    """Return the masks where an access, already evaluated, reads as the fill: any being false."""
-    key = c.key_of(node)
-    path = c.paths.get(key)
+    """Return the masks an access reads under: where one is false, its value is the fill."""
+    op = c.work.nodes[node].op
+    assert isinstance(op, Access | Present)
+    path = c.paths.get(c.key_of(node))
     if path is not None:
-        op = c.work.nodes[node].op
-        assert isinstance(op, Access | Present)
-        return c.masks(sub_ranks(c, op.subs))
-    found = c.recall(("masks", key))
-    return found if isinstance(found, tuple) else ()
+        return _applied(c, path.cursor)
+    cursors = [located(c, node, layout) for layout in c.work.layouts[op.table]]
+    return _applied(c, cursors[0]) if len(cursors) == 1 else ()
+
+
+def _applied(c: Context, cursor: Cursor) -> tuple[Value, ...]:
+    position = cursor.position(len(cursor.layout.levels) - 1)
+    digits = {d for v, _ in position.terms for d in c.k.values[v].digits}
+    return tuple(m for m in cursor.masks if not m.digits or set(m.digits) & digits)
 
 
 def present(c: Context, node: NodeId, table: NodeId) -> Value:
@@ -119,12 +124,8 @@ def _locate(
     key: Hashable,
 ) -> Cursor:
     k, cursor = c.k, Cursor(c.k, layout)
-    forms = {s: ev.subscript(c, s) for s in subs}
-    digits = {d for f in forms.values() for v, _ in f.terms for d in k.values[v].digits}
     ranks = sub_ranks(c, subs)
-    masks = (*c.masks(ranks, digits), *conditions)
-    c.remember(("masks", key), masks, ranks)
-    entry = k.conj(masks)
+    entry = k.conj((*c.masks(ranks), *conditions))
     for mask in conditions:
         cursor.restrict(mask)
     for number, level in enumerate(layout.levels):

@@ -16,7 +16,7 @@ from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_interp import run_kernel
 from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.schedule import Schedule
-from hastec.levels.assemble import pack
+from hastec.levels.assemble import pack, unpack
 from hastec.levels.formats import bind_format
 from hastec.levels.packed import Entries
 from hastec.levels.protocol import Layout
@@ -56,6 +56,8 @@ class Bound:
     layouts: dict[NodeId, tuple[Layout, ...]]
     arrays: dict[str, np.ndarray]
     numbers: dict[str, int]
+    oracle: dict[str, Table]
+    """The inputs as the interpreter takes them: what a format holds is present."""
 
     def work(self, region: Region) -> Work:
         like = {}
@@ -87,6 +89,7 @@ def bind(
     layouts: dict[NodeId, tuple[Layout, ...]] = {}
     arrays: dict[str, np.ndarray] = {}
     numbers: dict[str, int] = {}
+    oracle = dict(tables)
     params = {p.name: p for p in graph.params}
     for node in (graph.node(i) for i in kept_tables(graph)):
         name, shape = name_of(node), node.shape or ()
@@ -96,11 +99,26 @@ def bind(
         fill = param.fill if param and param.sparse else 0.0
         made = bind_format(fmt, name, node.dtype, shape, registry, fill)
         layouts[node.id] = made
-        if isinstance(node.op, Input):
+        if isinstance(node.op, Input) and not shape:
+            given = entries(tables[name], True, 0.0, node.dtype).values
+            arrays[f"{name}.val"] = numpy(given)
+        elif isinstance(node.op, Input):
             packed = pack(made, entries(tables[name], fmt.dense, fill, node.dtype), sizes)
+            if not fmt.dense:
+                oracle[name] = held(tables[name], unpack(packed, sizes), fill)
             arrays.update({k: numpy(v) for k, v in packed.named().items()})
             numbers.update(packed.sizes())
-    return Bound(graph, {**sizes, **numbers}, layouts, arrays, numbers)
+    return Bound(graph, {**sizes, **numbers}, layouts, arrays, numbers, oracle)
+
+
+def held(table: Table, found: Entries, fill: float) -> Table:
+    """Return a table with the presence its format gives it."""
+    present = np.zeros(found.shape, bool)
+    present[tuple(c.numpy() for c in found.coords)] = True
+    values = np.asarray(table.values)
+    if table.present is not None:
+        values = np.where(table.present, values, np.asarray(fill, values.dtype))
+    return Table(values, present, fill)
 
 
 def numpy(array: torch.Tensor) -> np.ndarray:
@@ -117,14 +135,22 @@ def entries(table: Table, dense: bool, fill: float, dtype: object) -> Entries:
         values = values if table.present is None else np.where(table.present, values, fill)
     else:
         present = table.present if table.present is not None else values != fill
-    coords = tuple(torch.from_numpy(c.astype(np.int64)) for c in np.nonzero(present))
-    kind = getattr(torch, {"bf16": "bfloat16", "bits": "bool"}.get(str(dtype)) or _torch(str(dtype)))
-    picked = torch.from_numpy(np.ascontiguousarray(values[present])).to(kind)
+    coords = tuple(torch.from_numpy(c.astype(np.int64)) for c in _nonzero(present))
+    kind = getattr(
+        torch, {"bf16": "bfloat16", "bits": "bool"}.get(str(dtype)) or _torch(str(dtype))
+    )
+    picked = torch.from_numpy(np.atleast_1d(values[present])).to(kind)
     return Entries(coords, picked, tuple(values.shape))
 
 
+def _nonzero(present: np.ndarray) -> tuple[np.ndarray, ...]:
+    return np.nonzero(present) if present.ndim else ()
+
+
 def _torch(name: str) -> str:
-    return {"f": "float", "i": "int", "u": "uint"}.get(name[0], "") + name[1:] if name != "bool" else name
+    if name == "bool":
+        return name
+    return {"f": "float", "i": "int", "u": "uint"}[name[0]] + name[1:]
 
 
 def kernels(
@@ -161,7 +187,12 @@ def output_arrays(bound: Bound, region: Region) -> dict[str, np.ndarray]:
                 count *= extent.evaluate(bound.sizes)
         kind = {"bf16": "uint16"}.get(str(layout.dtype), layout.dtype.numpy)
         poison = np.nan if np.dtype(kind).kind == "f" else 77
-        made[layout.array("val")] = np.full(count, poison, kind) if kind != "bool" else np.zeros(count, bool)
+        if like:
+            # Places past the end of a dimension are zero from the start, and stay so.
+            poison = 0
+        made[layout.array("val")] = (
+            np.full(count, poison, kind) if kind != "bool" else np.zeros(count, bool)
+        )
     return made
 
 
@@ -182,8 +213,8 @@ def run_all(
     registry: Registry | None = None,
 ) -> int:
     """Check every schedule of every region against the interpreter; return how many ran."""
-    want = run_graph(graph, dict(tables), dict(sizes))
     bound = bind(prepared(graph), tables, sizes, formats, registry)
+    want = run_graph(graph, bound.oracle, dict(sizes))
     count = 0
     for region in bound.graph.regions:
         outputs: dict[str, np.ndarray] = {}

@@ -1,0 +1,91 @@
+"""The Triton backend: emit, build without a device, load on the device there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from hastec.backends.triton import machine, module
+from hastec.backends.triton.emit import emit_source, identifier
+from hastec.backends.triton.interpreter import Worker
+from hastec.backends.triton.ops import SIGNATURES
+from hastec.contracts import Array, Built, Emitted, Launcher
+from hastec.ir.kernel import Kernel
+from hastec.target import Target
+
+POPCOUNT = "triton.language.extra.libdevice.popc"
+MOST_ELEMENTS = 1 << 20
+"""Triton's own limit on the size of a tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class TritonBackend:
+    """Emits Triton; ``interpret`` runs it in Triton's interpreter instead of on a GPU."""
+
+    interpret: bool = False
+    name: str = "triton"
+    worker: Worker = field(default_factory=Worker, compare=False, repr=False)
+
+    def version(self) -> str:
+        """Return what changes machine code: Triton's version, and whether it is interpreted."""
+        return module.triton_version() + (" interpreted" if self.interpret else "")
+
+    def refuse(self, kernel: Kernel, target: Target) -> str:
+        """Return why Triton cannot hold this kernel, or ""."""
+        tiles = [d for d in kernel.digits if d.role in ("thread", "reg", "block")]
+        for digit in tiles:
+            extent = digit.extent or 0
+            if extent < 1 or extent & (extent - 1):
+                return f"digit {digit.name} takes {digit.extent} values, not a power of two"
+        for table in kernel.tables:
+            if table.dtype not in SIGNATURES:
+                return f"array {table.name} holds {table.dtype}, which Triton has no type for"
+        if kernel.threads % target.lanes or kernel.threads > 1024:
+            return f"{kernel.threads} threads are no whole number of warps up to 1024 threads"
+        for value in kernel.values().values():
+            count = prod(kernel.digit(d).extent or 1 for d in value.digits)
+            if count > MOST_ELEMENTS:
+                return f"a value has {count} elements, more than {MOST_ELEMENTS}"
+        return ""
+
+    def emit(self, kernel: Kernel, lines: Mapping[int, str], target: Target) -> Emitted:
+        """Return a stand-alone module."""
+        nvidia = not (self.interpret or target.arch.startswith("gfx"))
+        return Emitted(emit_source(kernel, lines, POPCOUNT if nvidia else ""), ".py")
+
+    def build(self, emitted: Emitted, kernel: Kernel, target: Target) -> Built:
+        """Compile; facts are read off the machine code of NVIDIA targets."""
+        files = {"kernel.py": emitted.source.encode()}
+        if self.interpret:
+            return Built(files)
+        done = module.compile_kernel(emitted.source, kernel, target)
+        files.update((f"kernel.{suffix}", content) for suffix, content in done.items())
+        facts = {}
+        if "cubin" in done:
+            facts = machine.read_cubin(done["cubin"], module.tools()).facts()
+        return Built(files, facts)
+
+    def load(self, built: Mapping[str, bytes], kernel: Kernel, target: Target) -> Launcher:
+        """Make a built kernel callable."""
+        if self.interpret:
+            return _Interpreted(built["kernel.py"].decode(), kernel, self.worker)
+        from hastec.backends.triton.driver import load_cubin  # needs a driver library
+
+        return load_cubin(built["kernel.cubin"], built["kernel.meta"].decode(), kernel)
+
+
+@dataclass(slots=True)
+class _Interpreted:
+    """Runs a generated module in Triton's interpreter."""
+
+    source: str
+    kernel: Kernel
+    worker: Worker
+
+    def __call__(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> None:
+        count = prod(grid)
+        if count == 0:
+            return
+        with module.as_file(self.source) as path:
+            self.worker.run(path, identifier(self.kernel.name), arrays, sizes, count)

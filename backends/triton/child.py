@@ -1,0 +1,44 @@
+"""The process that interprets generated modules: ``python -m hastec.backends.triton.child``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+
+def serve(requests: IO[str], answers: IO[str]) -> None:
+    """Answer requests until there are no more."""
+    for line in requests:
+        error = ""
+        try:
+            _run(json.loads(line))
+        except Exception as why:  # noqa: BLE001 - reported to the asking process
+            error = f"{type(why).__name__}: {why}"
+        answers.write(json.dumps({"error": error}) + "\n")
+        answers.flush()
+
+
+def _run(request: dict[str, Any]) -> None:
+    import torch
+
+    from hastec.backends.triton.module import import_file
+
+    made = import_file(Path(request["source"]), "haste_interpreted")
+    fn: Any = getattr(made, request["name"])
+    arrays = [
+        torch.from_file(a["file"], shared=True, size=a["count"], dtype=getattr(torch, a["dtype"]))
+        if a["count"]
+        else torch.empty(0, dtype=getattr(torch, a["dtype"]))
+        for a in request["arrays"]
+    ]
+    fn[(request["programs"],)](*arrays, *request["sizes"])
+
+
+if __name__ == "__main__":
+    # Before Triton is imported: this is the switch it reads.
+    os.environ["TRITON_INTERPRET"] = "1"
+    answers, sys.stdout = sys.stdout, sys.stderr
+    serve(sys.stdin, answers)

@@ -1,0 +1,93 @@
+"""The door to Triton: generated modules are files, imported like any other, and compiled."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hastec.backends.triton.emit import identifier
+from hastec.backends.triton.ops import SIGNATURES
+from hastec.ir.kernel import Kernel
+from hastec.target import Target
+
+
+def triton_version() -> str:
+    """Return the version of Triton and of the assembler it carries."""
+    import triton
+
+    return f"triton {triton.__version__}"
+
+
+def tools() -> Path:
+    """Return the folder of the disassembler that comes with Triton."""
+    import triton
+
+    return Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+
+
+def import_file(path: Path, name: str) -> ModuleType:
+    """Import a generated module from its file, without leaving byte code beside it."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def as_file(source: str, suffix: str = ".py") -> Iterator[Path]:
+    """Hold a source in a file of its own: Triton reads functions from their files."""
+    with tempfile.TemporaryDirectory(prefix="haste-") as folder:
+        path = Path(folder) / f"kernel{suffix}"
+        path.write_text(source, encoding="utf-8")
+        yield path
+
+
+def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, bytes]:
+    """Compile a generated module for a target; no device is needed.
+
+    Returns the intermediate texts and the machine code by suffix, and ``meta``: what a launch
+    needs to know. Raises what Triton raises; callers turn that into a rejected candidate.
+    """
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    with as_file(source) as path:
+        module = import_file(path, "haste_kernel")
+        fn = getattr(module, identifier(kernel.name))
+        gpu: Any = (
+            GPUTarget("hip", target.arch, target.lanes)
+            if target.arch.startswith("gfx")
+            else GPUTarget("cuda", int(target.arch), target.lanes)
+        )
+        aligned = {(n,): [["tt.divisibility", t.align]] for n, t in enumerate(kernel.tables)}
+        job = ASTSource(fn=fn, signature=signature(kernel), constexprs={}, attrs=aligned)
+        options = {"num_warps": max(1, kernel.threads // target.lanes)}
+        done = triton.compile(job, target=gpu, options=options)
+    return _files(done)
+
+
+def _files(done: Any) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for suffix in ("ttgir", "ptx", "amdgcn", "cubin", "hsaco"):
+        content = done.asm.get(suffix)
+        if content is not None:
+            files[suffix] = content if isinstance(content, bytes) else str(content).encode()
+    meta = done.metadata
+    lines = [f"name {meta.name}", f"shared {meta.shared}", f"warps {meta.num_warps}"]
+    files["meta"] = "\n".join(lines).encode()
+    return files
+
+
+def signature(kernel: Kernel) -> dict[str, str]:
+    """Return Triton's types of a kernel's arguments, in order."""
+    found = {identifier(t.name): "*" + SIGNATURES[t.dtype] for t in kernel.tables}
+    found.update((identifier(s), "i64" if kernel.wide else "i32") for s in kernel.sizes)
+    return found
