@@ -133,7 +133,6 @@ _REAL: dict[str, Writer] = {
     "ceil": _intrinsic("ceil"),
     "trunc": _intrinsic("trunc"),
     "round": _intrinsic("rint"),
-    "fma": _intrinsic("fma"),
 }
 
 _LOGIC: dict[str, Writer] = {

@@ -48,7 +48,6 @@ FAMILIES: tuple[Family, ...] = (
         lambda t: t.is_float,
     ),
     Family(("floor", "ceil", "trunc", "round"), 1, lambda t: t.is_float),
-    Family(("fma",), 3, lambda t: t.is_float),
 )
 
 PRIMITIVES: tuple[str, ...] = (*(n for f in FAMILIES for n in f.names), "where", "cast")

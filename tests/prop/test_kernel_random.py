@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hastec.backends.cpu.backend import Cpu
 from hastec.ir.kernel_interp import run_kernel
 from hastec.ir.kernel_read import read_kernel
 from hastec.ir.kernel_show import show_kernel
@@ -15,42 +14,11 @@ from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.numeric import Array, cast
 from hastec.ir.types import BF16, F16, F32, F64, DType
 from hastec.target import CPU, Target
-from tests.prop.gen_kernel import Case, generate
+from tests.prop.gen_kernel import generate
+from tests.unit.cpu_run import on_cpu
 
 SEEDS = range(90)
 TOLERANCE = {F16: 2e-3, BF16: 2e-2, F32: 4e-6, F64: 1e-14}
-
-
-@dataclass(frozen=True)
-class Address:
-    """An array as a launch takes it."""
-
-    array: Array
-
-    def data_ptr(self) -> int:
-        """Return where it starts."""
-        return int(self.array.ctypes.data)
-
-
-def on_cpu(case: Case, target: Target) -> dict[str, Array]:
-    """Return the arrays after the CPU backend ran the kernel."""
-    backend, kernel = Cpu(), case.kernel
-    assert backend.refuse(kernel, target) == ""
-    built = backend.build(backend.emit(kernel, {}, target), kernel, target)
-    launch = backend.load(built.files, kernel, target)
-    arrays = {name: aligned(a) for name, a in case.arrays.items()}
-    grid = [size.evaluate(case.sizes) for _, size in kernel.grid]
-    launch([Address(arrays[t.name]) for t in kernel.tables], list(case.sizes.values()), grid)
-    return arrays
-
-
-def aligned(array: Array) -> Array:
-    """Return a copy whose first element lies at a multiple of 64 bytes."""
-    room = np.zeros(array.nbytes + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    copy = room[start : start + array.nbytes].view(array.dtype)
-    copy[...] = array
-    return copy
 
 
 def same(found: Array, want: Array, dtype: DType, inexact: bool) -> np.ndarray:
@@ -71,7 +39,7 @@ def check(seed: int, target: Target) -> None:
     case = generate(seed)
     want = {name: a.copy() for name, a in case.arrays.items()}
     run_kernel(case.kernel, want, case.sizes)
-    found = on_cpu(case, target)
+    found = on_cpu(case.kernel, case.arrays, case.sizes, target)
     for table in case.kernel.tables:
         close = same(found[table.name], want[table.name], table.dtype, table.name in case.inexact)
         assert close.all(), f"seed {seed}: {table.name}\n{show_kernel(case.kernel)}"
