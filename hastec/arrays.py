@@ -73,12 +73,14 @@ def torch_module() -> Any:
     return torch
 
 
-def _array(value: Any) -> Array:
+def array(value: Any) -> Array:
+    """Return what torch gave, typed."""
     found: Array = value
     return found
 
 
-def _tensor(x: Array) -> Any:
+def tensor(x: Array) -> Any:
+    """Return an array as torch takes it."""
     return x
 
 
@@ -87,14 +89,15 @@ def kind_of(x: Array) -> str:
     return str(getattr(x, "dtype", "")).removeprefix("torch.")
 
 
-def _dtype(kind: str) -> Any:
+def dtype_of(kind: str) -> Any:
+    """Return torch's name of an element type."""
     return getattr(torch_module(), kind)
 
 
 # ------------------------------------------------------------------------------------- making
 def zeros(count: int, kind: str, like: Array) -> Array:
     """Return ``count`` zeros on the device of ``like``."""
-    return _array(torch_module().zeros(count, dtype=_dtype(kind), device=like.device))
+    return array(torch_module().zeros(count, dtype=dtype_of(kind), device=like.device))
 
 
 def full(count: int, value: Number, kind: str, like: Array) -> Array:
@@ -103,8 +106,8 @@ def full(count: int, value: Number, kind: str, like: Array) -> Array:
     Unsigned types wider than a byte are filled through the signed type of their width.
     """
     torch = torch_module()
-    made = torch.full((count,), value, dtype=_dtype(_workable(kind)), device=like.device)
-    return _array(made.view(_dtype(kind)))
+    made = torch.full((count,), value, dtype=dtype_of(_workable(kind)), device=like.device)
+    return array(made.view(dtype_of(kind)))
 
 
 def full_like(count: int, value: Number, like: Array) -> Array:
@@ -115,19 +118,19 @@ def full_like(count: int, value: Number, like: Array) -> Array:
 def arange(count: int, like: Array) -> Array:
     """Return 0, 1 … ``count`` - 1 as int64 on the device of ``like``."""
     torch = torch_module()
-    return _array(torch.arange(count, dtype=torch.int64, device=like.device))
+    return array(torch.arange(count, dtype=torch.int64, device=like.device))
 
 
 def numbers(values: Sequence[int], like: Array | None = None) -> Array:
     """Return integers as an int64 array on the device of ``like`` (the CPU if none)."""
     torch = torch_module()
     device = "cpu" if like is None else like.device
-    return _array(torch.tensor(list(values), dtype=torch.int64, device=device))
+    return array(torch.tensor(list(values), dtype=torch.int64, device=device))
 
 
 def cast(x: Array, kind: str) -> Array:
     """Return ``x`` with another element type (itself if it has it); integers wrap."""
-    return _array(_tensor(x).to(_dtype(kind)))
+    return array(tensor(x).to(dtype_of(kind)))
 
 
 def long(x: Array) -> Array:
@@ -143,51 +146,62 @@ def flat(x: Array) -> Array:
 
 def concat(parts: Iterable[Array]) -> Array:
     """Return arrays joined one after the other."""
-    return _array(torch_module().cat(list(parts)))
+    return array(torch_module().cat(list(parts)))
 
 
 def repeat(x: Array, counts: Array) -> Array:
     """Return each element of ``x`` as often as ``counts`` says."""
-    return _array(torch_module().repeat_interleave(x, counts))
+    return array(torch_module().repeat_interleave(x, counts))
 
 
 def nonzero(mask: Array) -> Array:
     """Return the places where a one-dimensional mask is true, ascending."""
-    return _array(torch_module().nonzero(mask).reshape(-1))
+    return array(torch_module().nonzero(mask).reshape(-1))
 
 
 def coordinates(mask: Array) -> tuple[Array, ...]:
     """Return the coordinates at which a mask is true, one array a dimension, in index order."""
     found = torch_module().nonzero(mask, as_tuple=True)
-    return tuple(_array(x) for x in found)
+    return tuple(array(x) for x in found)
 
 
 # ------------------------------------------------------------------------------------ working
 def where(mask: Array, yes: Array | Number, no: Array | Number) -> Array:
     """Return ``yes`` where ``mask`` holds, else ``no``."""
-    return _array(torch_module().where(mask, yes, no))
+    return array(torch_module().where(mask, yes, no))
 
 
 def running(x: Array) -> Array:
     """Return inclusive prefix sums, int64."""
     torch = torch_module()
-    return _array(torch.cumsum(x, 0, dtype=torch.int64))
+    return array(torch.cumsum(x, 0, dtype=torch.int64))
 
 
 def running_max(x: Array) -> Array:
     """Return inclusive prefix maxima."""
-    return _array(torch_module().cummax(x, 0)[0]) if x.shape[0] else x
+    return array(torch_module().cummax(x, 0)[0]) if x.shape[0] else x
+
+
+def clamp(x: Array, low: Number | None, high: Number | None) -> Array:
+    """Return elements, moved to the nearest end of a range where they lie outside."""
+    return array(torch_module().clamp(x, low, high))
+
+
+def distinct(x: Array) -> tuple[Array, Array]:
+    """Return the different elements of a flat array, by their bits, and which one each is."""
+    found, which = torch_module().unique(bits_of(x), return_inverse=True)
+    return array(tensor(found).view(tensor(x).dtype)), array(which)
 
 
 def running_along(x: Array) -> Array:
     """Return inclusive prefix sums along the last of two dimensions, int64."""
     torch = torch_module()
-    return _array(torch.cumsum(x, -1, dtype=torch.int64))
+    return array(torch.cumsum(x, -1, dtype=torch.int64))
 
 
 def sum_along(x: Array) -> Array:
     """Return sums over the last dimension, int64 for integers."""
-    return _array(torch_module().sum(x, -1))
+    return array(torch_module().sum(x, -1))
 
 
 def largest(x: Array) -> int:
@@ -197,7 +211,7 @@ def largest(x: Array) -> int:
 
 def bit_at(place: Array) -> Array:
     """Return 2 to the power of each element, 0 … 62; int64."""
-    return _array(torch_module().ones_like(_tensor(place)) << place)
+    return array(torch_module().ones_like(tensor(place)) << place)
 
 
 def offsets(lengths: Array) -> Array:
@@ -205,7 +219,7 @@ def offsets(lengths: Array) -> Array:
     torch = torch_module()
     out = torch.zeros(lengths.shape[0] + 1, dtype=torch.int64, device=lengths.device)
     torch.cumsum(lengths, 0, dtype=torch.int64, out=out[1:])
-    return _array(out)
+    return array(out)
 
 
 def count_at(index: Array, count: int, weight: Array | None = None) -> Array:
@@ -216,47 +230,47 @@ def count_at(index: Array, count: int, weight: Array | None = None) -> Array:
     torch = torch_module()
     out = torch.zeros(count, dtype=torch.int64, device=index.device)
     add = torch.ones_like(index) if weight is None else weight
-    return _array(out.index_add_(0, index, add))
+    return array(out.index_add_(0, index, add))
 
 
 def most_at(index: Array, count: int, values: Array) -> Array:
     """Return for 0 … ``count`` - 1 the largest of ``values`` there, 0 if there are none; int64."""
     torch = torch_module()
     out = torch.zeros(count, dtype=torch.int64, device=index.device)
-    return _array(out.scatter_reduce_(0, index, values, "amax"))
+    return array(out.scatter_reduce_(0, index, values, "amax"))
 
 
 def least_at(index: Array, count: int, values: Array, default: Array) -> Array:
     """Return for 0 … ``count`` - 1 the least of ``values`` and ``default`` there; int64."""
-    return _array(_tensor(default).clone().scatter_reduce_(0, index, values, "amin"))
+    return array(tensor(default).clone().scatter_reduce_(0, index, values, "amin"))
 
 
 def put(target: Array, index: Array, values: Array) -> None:
     """Write ``values``, as bits, at different places of ``target``, in place."""
-    _tensor(bits_of(target))[index] = bits_of(values)
+    tensor(bits_of(target))[index] = bits_of(values)
 
 
 def take(x: Array, index: Array) -> Array:
     """Return the elements at ``index``."""
-    return _array(_tensor(bits_of(x)[index]).view(_tensor(x).dtype))
+    return array(tensor(bits_of(x)[index]).view(tensor(x).dtype))
 
 
 def marks(count: int, index: Array) -> Array:
     """Return a mask of ``count`` elements that is true at ``index`` (places past the end: none)."""
     torch = torch_module()
     found = torch.zeros(count + 1, dtype=torch.bool, device=index.device)
-    found[torch.clamp(_tensor(index), max=count)] = True
-    return _array(found[:count])
+    found[torch.clamp(tensor(index), max=count)] = True
+    return array(found[:count])
 
 
 def sorting(x: Array) -> Array:
     """Return the order that sorts ``x`` ascending, equal elements as they stand."""
-    return _array(torch_module().argsort(x, stable=True))
+    return array(torch_module().argsort(x, stable=True))
 
 
 def minimum(x: Array, bound: int) -> Array:
     """Return the elements of ``x``, at most ``bound``."""
-    return _array(torch_module().clamp(x, max=bound))
+    return array(torch_module().clamp(x, max=bound))
 
 
 def ascending(x: Array) -> bool:
@@ -302,22 +316,22 @@ def _workable(kind: str) -> str:
 
 def width(x: Array) -> int:
     """Return the bytes of one element."""
-    return int(_tensor(x).element_size())
+    return int(tensor(x).element_size())
 
 
 def bytes_of(kind: str) -> int:
     """Return the bytes of one element of a type."""
-    return int(_dtype(kind).itemsize)
+    return int(dtype_of(kind).itemsize)
 
 
 def bits_of(x: Array) -> Array:
     """Return the same memory as signed integers of the same width."""
-    return _array(_tensor(x).view(_dtype(_SIGNED[width(x)])))
+    return array(tensor(x).view(dtype_of(_SIGNED[width(x)])))
 
 
 def view_as(x: Array, kind: str) -> Array:
     """Return the same memory as another element type of the same width."""
-    return _array(_tensor(x).view(_dtype(kind)))
+    return array(tensor(x).view(dtype_of(kind)))
 
 
 def set_bits(words: Array) -> Array:
@@ -342,7 +356,7 @@ def from_word(x: Array) -> Array:
 
 def free_memory(like: Array) -> int:
     """Return how many bytes are free where ``like`` lies."""
-    device = _tensor(like).device
+    device = tensor(like).device
     if device.type == "cuda":
         return int(torch_module().cuda.mem_get_info(device)[0])
     try:

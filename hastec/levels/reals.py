@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from hastec.arrays import Array, array, bits_of, dtype_of, long, tensor, torch_module
+from hastec.arrays import (
+    Array,
+    array,
+    bits_of,
+    cast,
+    dtype_of,
+    kind_of,
+    long,
+    tensor,
+    torch_module,
+    view_as,
+)
 
 
 def real(value: float, kind: str, like: Array) -> Array:
@@ -31,8 +42,10 @@ def exponent(x: Array) -> Array:
 
 
 def scaled(x: Array, power: Array) -> Array:
-    """Return floats times two to the power of integers, exactly."""
-    return array(torch_module().ldexp(x, power))
+    """Return f32 or f64 times two to the power of integers, which must be a normal number."""
+    wide = kind_of(x) == "float64"
+    bits = (power + 1023) << 52 if wide else cast((power + 127) << 23, "int32")
+    return x * view_as(bits, kind_of(x))
 
 
 def finite(x: Array) -> Array:

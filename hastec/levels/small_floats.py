@@ -36,14 +36,14 @@ class Grid:
         power = clamp(
             reals.exponent(where(reals.finite(x), reals.magnitude(x), 0.0)), self.low, None
         )
-        whole = reals.nearest(reals.scaled(x, self.mantissa - power))
+        whole = reals.nearest(reals.scaled(x, -power + self.mantissa))
         return clamp(reals.scaled(whole, power - self.mantissa), -self.most, self.most)
 
     def code(self, x: Array) -> Array:
         """Return the bits of numbers of the format."""
         size = where(reals.finite(x), reals.magnitude(x), 0.0)
-        power = clamp(reals.exponent(size), self.low, None)
-        whole = long(reals.scaled(size, self.mantissa - power))
+        power = clamp(where(size > 0, reals.exponent(size), self.low), self.low, None)
+        whole = long(reals.scaled(size, -power + self.mantissa))
         code = ((power - self.low) << self.mantissa) + whole
         sign = 1 << (self.bits - 1)
         code = code + long(reals.negative(x)) * sign

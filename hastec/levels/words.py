@@ -30,7 +30,7 @@ def read_code(at: Cursor, name: str, bits: int, mask: Value | None) -> Value:
 
 
 def store_codes(at: Packing, name: str, bits: int, codes: Array, rest: Array | int) -> None:
-    """Store a number for each entry; other positions hold ``rest`` (one for all, or each its own)."""
+    """Store a number for each entry; others hold ``rest`` (one for all, or each its own)."""
     share, last = per_word(bits), len(at.layout.levels) - 1
     count = at.positions(last)
     words = -(-count // share)

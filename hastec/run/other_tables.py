@@ -14,24 +14,24 @@ from hastec.run.intake import tensor_of
 from hastec.run.validate import refuse
 
 COMPRESSED: Mapping[str, Rows] = {"csr": 0, "bsr": 0, "csc": 1, "bsc": 1}
+STORED = ("indptr", "indices", "data")
 OF_LEVELS = re.compile(r"(p\d+\.)?(\d+\.)?[a-z_]+")
 
 
 def from_scipy(param: Param, x: Any) -> Components:
     """Return the components of a SciPy sparse array or matrix, unchecked."""
+    if x.format in ("dia", "lil", "dok"):
+        x = x.tocoo()  # these hold no indices of ours to check
     shape = tuple(int(n) for n in x.shape)
-    values = tensor_of(param, x.data, "data") if hasattr(x, "data") else None
-    if x.format in ("csr", "csc", "bsr") and len(shape) == 2 and values is not None:
-        starts, index = (tensor_of(param, getattr(x, n), n) for n in ("indptr", "indices"))
-        return _starts(param, x.format, shape, starts, index, values)
-    if x.format != "coo":
-        if x.format not in ("dia", "lil", "dok"):
-            rule = f"is a SciPy {x.format} array of {len(shape)} dimensions"
-            raise refuse(param, "HST4001", rule, "pass a csr, csc, bsr or coo array")
-        x = x.tocoo()
-    coords = x.coords if hasattr(x, "coords") else (x.row, x.col)
-    places = [tensor_of(param, c, f"coords[{n}]") for n, c in enumerate(coords)]
-    return coo(param, "coo", shape, places, tensor_of(param, x.data, "data"), "coords")
+    if x.format == "coo":
+        coords = x.coords if hasattr(x, "coords") else (x.row, x.col)
+        places = [tensor_of(param, c, f"coords[{n}]") for n, c in enumerate(coords)]
+        return coo(param, "coo", shape, places, tensor_of(param, x.data, "data"), "coords")
+    if x.format not in COMPRESSED or len(shape) != 2:
+        rule = f"is a SciPy {x.format} array of {len(shape)} dimensions"
+        raise refuse(param, "HST4001", rule, "pass a csr, csc, bsr or coo array")
+    starts, index, values = (tensor_of(param, getattr(x, n), n) for n in STORED)
+    return _starts(param, x.format, shape, starts, index, values)
 
 
 def from_mapping(param: Param, given: Mapping[str, object]) -> Components:

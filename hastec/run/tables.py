@@ -106,10 +106,10 @@ def _components(param: Param, given: object) -> Components | None:
         return given
     if isinstance(given, torch.Tensor) and given.layout != torch.strided:
         return from_torch(param, given)
-    if isinstance(given, Mapping):
-        return from_mapping(param, given)
     if type(given).__module__.startswith("scipy.sparse"):
         return from_scipy(param, given)
+    if isinstance(given, Mapping):
+        return from_mapping(param, given)
     return None
 
 
@@ -122,7 +122,12 @@ def _take_dense(param: Param, given: object, copy: bool, device: str | None) -> 
         moved: Array = torch_module().Tensor.to(x, device)
         x = moved
     check_device(param, x, device)
-    return TableValue(param, tuple(x.shape), laid_out(param, x, copy))
+    return TableValue(param, tuple(x.shape), laid_out(param, x, copy or packs(param)))
+
+
+def packs(param: Param) -> bool:
+    """Whether a dense tensor given for ``param`` is packed, and so may lie in any order."""
+    return param.sparse if param.format is None else not param.format.dense
 
 
 def _of_width(param: Param, x: Array) -> Array:

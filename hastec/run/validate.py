@@ -81,8 +81,8 @@ def check_rank(param: Param, shape: Sequence[int]) -> None:
     """Check the number of dimensions against the declaration."""
     if len(shape) == len(param.shape):
         return
-    rule = f"has {len(shape)} dimensions {list(shape)}, but is declared {declared(param)}"
-    raise refuse(param, "HST4003", rule, f"reshape it to {len(param.shape)} dimensions")
+    rule = f"has the shape {list(shape)}, but is declared {declared(param)}"
+    raise refuse(param, "HST4003", rule, f"give it {len(param.shape)} dimensions")
 
 
 def laid_out(param: Param, x: Any, copy: bool) -> Array:
