@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import prod
 
 from hastec.backends.cpu import machine
@@ -12,10 +13,12 @@ from hastec.backends.cpu.facts import facts
 from hastec.backends.cpu.load import Loaded
 from hastec.backends.cpu.pool import Pool
 from hastec.contracts import Built, Emitted, Launcher
+from hastec.diag import InternalError
 from hastec.ir.kernel import Dot, Kernel
 from hastec.target import Target
 
-CODE = "kernel.o"
+CODE, DIGEST = "kernel.o", "kernel.o.sha256"
+"""The object code and the hash without which it is not loaded: linkers trust what they read."""
 PARTS = 1 << 12
 """More register elements than this in one value make code nobody should compile."""
 
@@ -57,8 +60,11 @@ class Cpu:
     def build(self, emitted: Emitted, kernel: Kernel, target: Target) -> Built:
         """Compile to object code."""
         code, assembly = machine.compile_text(emitted.source, machine.processor(target.arch))
-        return Built({CODE: code}, facts(assembly))
+        return Built({CODE: code, DIGEST: sha256(code).digest()}, facts(assembly))
 
     def load(self, built: Mapping[str, bytes], kernel: Kernel, target: Target) -> Launcher:
         """Link object code into this process; nothing is compiled."""
-        return Loaded(built[CODE], kernel, target.units, self.pool)
+        code = built[CODE]
+        if sha256(code).digest() != built[DIGEST]:
+            raise InternalError(f"the object code of kernel {kernel.name} is damaged")
+        return Loaded(code, kernel, target.units, self.pool)

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 _LABEL = re.compile(r"^(\.?L\w*):")
-_JUMP = re.compile(r"^\s+(j\w+|b\.\w+|b|cbn?z|tbn?z)\s+.*?(\.?L\w+)\s*$")
-_SPILL = re.compile(r"\b(Spill|Reload)\b")
-_WIDTHS = (("zmm", 512), ("ymm", 256), ("xmm", 128))
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    comment: str
+_JUMP = re.compile(r"^\s+(?:j\w+|b\.\w+|b|cbn?z|tbn?z)\s+(?:.*,\s*)?(\.?L\w+)$")
+_STACK = re.compile(r"\(%r[sb]p\)|\[sp\b")
+_WIDTHS = (("zmm", 512), ("ymm", 256), ("xmm", 128), ("q", 128), ("v", 128))
 
 
 def facts(assembly: str) -> dict[str, str]:
-    """Return what the code of the programs looks like.
+    """Return what the code that runs programs looks like.
 
-    ``loop``: instructions of the innermost loop with the most of them; ``vector``: widest
-    register used, in bits; ``spills``: moves between registers and the stack; ``instructions``.
+    ``instructions``: how many in all; ``loop``: how many in the innermost loop that has most;
+    ``spills``: how many inside innermost loops read or write the stack; ``vector``: the widest
+    register used, in bits.
     """
-    lines = _programs(assembly)
-    code = [line for line in lines if line.startswith("\t") and not line.startswith("\t.")]
-    widths = [bits for name, bits in _WIDTHS if any(f"%{name}" in line for line in code)]
-    spills = sum(1 for line in code if _SPILL.search(line.partition("#")[2]))
+    lines = [line.partition("#")[0].rstrip() for line in _programs(assembly)]
+    loops = [[n for n in lines[a : b + 1] if _is_code(n)] for a, b in _innermost(lines)]
+    code = [line for line in lines if _is_code(line)]
+    widths = [bits for name, bits in _WIDTHS if any(_uses(line, name) for line in code)]
     return {
         "instructions": str(len(code)),
-        "loop": str(_innermost(lines)),
+        "loop": str(max(map(len, loops), default=0)),
+        "spills": str(sum(1 for loop in loops for line in loop if _STACK.search(line))),
         "vector": str(max(widths, default=0)),
-        "spills": str(spills),
     }
+
+
+def _is_code(line: str) -> bool:
+    return line.startswith("\t") and not line.startswith("\t.")
+
+
+def _uses(line: str, register: str) -> bool:
+    return re.search(rf"(?:%|\b){register}\d", line) is not None
 
 
 def _programs(assembly: str) -> list[str]:
@@ -41,27 +43,23 @@ def _programs(assembly: str) -> list[str]:
     starts = [n for n, line in enumerate(lines) if re.match(r"^_?programs:", line)]
     if not starts:
         return []
-    ends = (
-        n for n in range(starts[0], len(lines)) if lines[n].startswith((".Lfunc_end", "Lfunc_"))
-    )
-    return lines[starts[0] : next(ends, len(lines))]
+    inside = lines[starts[0] :]
+    ends = (n for n, line in enumerate(inside) if line.startswith((".Lfunc_end", "Lfunc_end")))
+    return inside[: next(ends, len(inside))]
 
 
-def _innermost(lines: list[str]) -> int:
-    """Return the size of the largest stretch from a label to a jump back that holds no other."""
+def _innermost(lines: list[str]) -> list[tuple[int, int]]:
+    """Return the stretches from a label to a jump back to it that hold no other such stretch."""
     at: dict[str, int] = {}
     loops: list[tuple[int, int]] = []
     for n, line in enumerate(lines):
-        label = _LABEL.match(line)
-        jump = _JUMP.match(line.partition("#")[0].rstrip())
+        label, jump = _LABEL.match(line), _JUMP.match(line)
         if label:
             at[label.group(1)] = n
-        elif jump and jump.group(2) in at:
-            loops.append((at[jump.group(2)], n))
-    inner = [(a, b) for a, b in loops if not any(a <= c and d <= b and (a, b) != (c, d)
-                                                for c, d in loops)]  # fmt: skip
-    sizes = [
-        sum(1 for line in lines[a : b + 1] if line.startswith("\t") and not line.startswith("\t."))
-        for a, b in inner
+        elif jump and jump.group(1) in at:
+            loops.append((at[jump.group(1)], n))
+    return [
+        (a, b)
+        for a, b in loops
+        if not any(a <= c and d <= b and (a, b) != (c, d) for c, d in loops)
     ]
-    return max(sizes, default=0)
