@@ -39,21 +39,7 @@ ULPS = 4
 """How far a real function may be off, in units of the last place."""
 
 
-def elementwise(operand: DType, steps: list[tuple[str, DType]], lanes: int) -> Kernel:
-    """Return a kernel that applies functions to arrays ``a`` and ``b``, an output for each."""
-    outs = [f"table y{n}: {t} write align 16" for n, (_, t) in enumerate(steps)]
-    tables = "\n  ".join(outs)
-    digit = f"digit u: reg {lanes}" if lanes else "digit u: reg 1"
-    lines = []
-    for n, (call, dtype) in enumerate(steps):
-        at = 100 + 3 * n
-        lines += [
-            f"%{at}: {dtype}[u] = {call}",
-            f"%{at + 1}: ptr[u] = address y{n} + %5",
-            f"store y{n}[%{at + 1}] = %{at} mask %7",
-        ]
-    body = "\n  ".join(lines)
-    text = f"""
+TEXT = """
 kernel elementwise {{
   threads 1
   table a: {operand} read align 16
@@ -61,11 +47,11 @@ kernel elementwise {{
   {tables}
   size N
   digit p: grid
-  {digit}
-  grid p = (N + {max(1, lanes) - 1}) / {max(1, lanes)}
+  digit u: reg {width}
+  grid p = (N + {more}) / {width}
   %0: i32 = coord p
   %1: i32[u] = coord u
-  %2: i32 = const {max(1, lanes)}
+  %2: i32 = const {width}
   %3: i32 = mul(%0, %2)
   %4: i32 = size N
   %5: i32[u] = add(%3, %1)
@@ -77,6 +63,23 @@ kernel elementwise {{
   {body}
 }}
 """
+
+
+def elementwise(operand: DType, steps: list[tuple[str, DType]], lanes: int) -> Kernel:
+    """Return a kernel that applies functions to arrays ``a`` and ``b``, an output for each."""
+    width = max(1, lanes)
+    outs = [f"table y{n}: {t} write align 16" for n, (_, t) in enumerate(steps)]
+    tables = "\n  ".join(outs)
+    lines = []
+    for n, (call, dtype) in enumerate(steps):
+        at = 100 + 3 * n
+        lines += [
+            f"%{at}: {dtype}[u] = {call}",
+            f"%{at + 1}: ptr[u] = address y{n} + %5",
+            f"store y{n}[%{at + 1}] = %{at} mask %7",
+        ]
+    body = "\n  ".join(lines)
+    text = TEXT.format(operand=operand, tables=tables, width=width, more=width - 1, body=body)
     kernel = read_kernel(text)
     verify_kernel(kernel)
     return kernel

@@ -44,29 +44,31 @@ SPAN = Span(3, 5, 3, 9)
 M, N = Size.of("M"), Size.of("N")
 
 
+OPS: tuple[tuple[ValueOp, DType], ...] = (
+    (Const(True), BOOL),
+    (Const(-7), I32),
+    (Const(1e-30), F32),
+    (Const(float("-inf")), F32),
+    (SizeArg("M"), I32),
+    (SizeArg("W.nnz max"), I32),
+    (Coord("m"), I32),
+    (Apply("where", (1, 2, 3)), F32),
+    (Address("W.values"), POINTER),
+    (Address("W.values", 3), POINTER),
+    (Address(9, 3), POINTER),
+    (Load("W.values", 9), F16),
+    (Load("W.values", 9, 3, 1.5, "n", 16), F16),
+    (Load("W.values", 9, None, 0.0), F16),
+    (Reduce("sum", 3, ("n", "k")), F32),
+    (Scan("max", 3, "n"), F32),
+    (Dot(1, 2, None, ("k",)), F32),
+    (Dot(1, 2, 3, ("k", "n")), F32),
+)
+
+
 def every_field() -> Kernel:
     """Not a valid kernel: one of everything, so that no field is lost."""
-    ops: tuple[tuple[ValueOp, DType], ...] = (
-        (Const(True), BOOL),
-        (Const(-7), I32),
-        (Const(1e-30), F32),
-        (Const(float("-inf")), F32),
-        (SizeArg("M"), I32),
-        (SizeArg("W.nnz max"), I32),
-        (Coord("m"), I32),
-        (Apply("where", (1, 2, 3)), F32),
-        (Address("W.values"), POINTER),
-        (Address("W.values", 3), POINTER),
-        (Address(9, 3), POINTER),
-        (Load("W.values", 9), F16),
-        (Load("W.values", 9, 3, 1.5, "n", 16), F16),
-        (Load("W.values", 9, None, 0.0), F16),
-        (Reduce("sum", 3, ("n", "k")), F32),
-        (Scan("max", 3, "n"), F32),
-        (Dot(1, 2, None, ("k",)), F32),
-        (Dot(1, 2, 3, ("k", "n")), F32),
-    )
-    lets = tuple(Let(Value(i, op, dtype)) for i, (op, dtype) in enumerate(ops))
+    lets = tuple(Let(Value(i, op, dtype)) for i, (op, dtype) in enumerate(OPS))
     decorated = Let(Value(30, Const(2), I32, ("n",), "two words", (-3, 5), SPAN))
     hinted = Let(Value(31, Const(2), I32, ("m", "n"), "acc", (0, 0), Span(1, 2, 3, 4)))
     loop = For("k", 1, 2, (decorated, If(3, (hinted,))), (Carry(1, 2, 40, 41),), 3, SPAN)
