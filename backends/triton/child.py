@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,9 +17,18 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
         try:
             _run(json.loads(line))
         except Exception as why:  # noqa: BLE001 - reported to the asking process
-            error = f"{type(why).__name__}: {why}"
+            error = f"{type(why).__name__}: {why}{_where(why)}"
         answers.write(json.dumps({"error": error}) + "\n")
         answers.flush()
+
+
+def _where(why: BaseException) -> str:
+    """Return the line of the generated module that failed."""
+    while why.__cause__ is not None:
+        why = why.__cause__
+    frames = [f for f in traceback.extract_tb(why.__traceback__) if f.name != "<module>"]
+    mine = [f for f in frames if "haste-" in f.filename]
+    return f" (line {mine[-1].lineno}: {mine[-1].line})" if mine else ""
 
 
 def _run(request: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ from hastec.ir.kernel import (
     arguments,
     statements,
 )
-from hastec.ir.types import BOOL, I32, DType
+from hastec.ir.types import BF16, BOOL, F32, DType
 from hastec.sym.size import Divided, Name, Size
 
 _REDUCE = {"sum": "tl.sum", "max": "tl.max", "min": "tl.min"}
@@ -106,6 +106,9 @@ class Writer:
     def at(self, value: Value, shape: Shape, lanes: Lanes) -> str:
         """Return a value in a shape, up to broadcasting."""
         text = self.text(value, lanes)
+        if value.dtype == BOOL and not value.digits and shape and not isinstance(value.op, Const):
+            # Triton's interpreter loses the type of a truth value it spreads.
+            return f"tl.broadcast_to(tl.cast({text}, tl.int32), {self.plan.sizes(shape)}) != 0"
         mine = self.lanes(value)
         source = self.plan.shape_of(value.digits, lanes if mine else ())
         return self.plan.convert(text, source, shape)
@@ -146,6 +149,9 @@ class Writer:
             case Apply(fn, args):
                 operands = [values[a] for a in args]
                 texts = [self.operand(v, shape, lanes) for v in operands]
+                first = operands[0].op
+                if isinstance(first, Const) and all(isinstance(v.op, Const) for v in operands):
+                    texts[0] = filled("[]", first.value, operands[0].dtype)
                 text, helper = ops.call(fn, texts, operands, value.dtype, self.popc)
                 if helper:
                     self.helpers[helper] = None
@@ -213,6 +219,8 @@ class Writer:
 
     def broadcast(self, value: Value, shape: Shape, lanes: Lanes) -> str:
         """Return a value that fills a shape."""
+        if isinstance(value.op, Const):
+            return filled(self.plan.sizes(shape), value.op.value, value.dtype)
         text = self.at(value, shape, lanes)
         have = {d for dim in self.plan.shape_of(value.digits, lanes) for d in dim}
         if not self.lanes(value):
@@ -279,7 +287,7 @@ class Writer:
     def _filled(self, state: Value, acc: str, value: Value) -> str:
         if isinstance(state.op, Const):
             sizes = self.plan.sizes(self.plan.shape(value))
-            return f", tl.full({sizes}, {acc[2:]}, {ops.TYPES[value.dtype]})"
+            return f", {filled(sizes, state.op.value, value.dtype)}"
         return acc
 
     def _matrix(self, value: Value, rows: tuple[str, ...], columns: tuple[str, ...]) -> str:
@@ -400,10 +408,9 @@ class Writer:
     def _start(self, init: Value, inside: Value) -> str:
         shape, lanes = self.plan.shape(inside), self.lanes(inside)
         if isinstance(init.op, Const) and shape:
-            number = literal(init.op.value, inside.dtype)
-            return f"tl.full({self.plan.sizes(shape)}, {number}, {ops.TYPES[inside.dtype]})"
+            return filled(self.plan.sizes(shape), init.op.value, inside.dtype)
         if isinstance(init.op, Const):
-            return f"tl.full([], {literal(init.op.value, inside.dtype)}, {ops.TYPES[inside.dtype]})"
+            return filled("[]", init.op.value, inside.dtype)
         return self.broadcast(init, shape, lanes)
 
 
@@ -432,9 +439,7 @@ def emit_source(kernel: Kernel, lines: Mapping[int, str], popc: str = "") -> str
 
 def _grid(w: Writer) -> None:
     """Split the program id into the grid's digits, the last one running fastest."""
-    coords = {
-        v.op.digit: v for v in w.plan.values.values() if isinstance(v.op, Coord)
-    }
+    coords = {v.op.digit: v for v in w.plan.values.values() if isinstance(v.op, Coord)}
     digits = [d for d, _ in w.kernel.grid]
     sizes = dict(w.kernel.grid)
     wide = ".to(tl.int64)" if w.kernel.wide else ""
@@ -477,6 +482,13 @@ def identifier(name: str) -> str:
     return f"{text}_" if text in _RESERVED or not text or text[0].isdigit() else text
 
 
+def filled(sizes: str, number: bool | int | float, dtype: DType) -> str:
+    """Return a tensor of one number as text."""
+    if dtype == BF16:
+        return f"tl.cast(tl.full({sizes}, {literal(number, F32)}, tl.float32), tl.bfloat16)"
+    return f"tl.full({sizes}, {literal(number, dtype)}, {ops.TYPES[dtype]})"
+
+
 def literal(number: bool | int | float, dtype: DType) -> str:
     """Return a constant as text."""
     if dtype == BOOL:
@@ -486,7 +498,7 @@ def literal(number: bool | int | float, dtype: DType) -> str:
         if number != number or number in (float("inf"), float("-inf")):
             return f'float("{number}")'
         return repr(number)
-    return str(int(number)) if dtype == I32 or abs(int(number)) < 2**31 else str(int(number))
+    return str(int(number))
 
 
 def _used(stmt: Stmt) -> tuple[ValueId, ...]:

@@ -138,7 +138,9 @@ def _innermost(code: list[tuple[str, str]], labels: dict[str, int]) -> list[tupl
             if start < at:
                 loops.append((start, at))
     inner = [
-        (a, b) for a, b in loops if not any((c, d) != (a, b) and c >= a and d <= b for c, d in loops)
+        (a, b)
+        for a, b in loops
+        if not any((c, d) != (a, b) and c >= a and d <= b for c, d in loops)
     ]
     return sorted(set(inner))
 

@@ -181,7 +181,7 @@ def _cast(text: str, source: DType, target: DType) -> str:
         return f"{text} != 0"
     if source.is_float and target.is_integer:
         return _saturate(text, target)
-    return f"{text}.to({TYPES[target]})"
+    return f"tl.cast({text}, {TYPES[target]})"
 
 
 def _saturate(text: str, target: DType) -> str:
@@ -189,7 +189,7 @@ def _saturate(text: str, target: DType) -> str:
     signed = target.name.startswith("i")
     low = -(1 << (target.bits - 1)) if signed else 0
     high = (1 << (target.bits - (1 if signed else 0))) - 1
-    inside = f"{text}.to({TYPES[target]})"
+    inside = f"tl.cast({text}, {TYPES[target]})"
     above = f"tl.where({text} >= {float(high + 1)}, {high}, {inside})"
     below = f"tl.where({text} <= {float(low)}, {low}, {above})"
-    return f"tl.where({text} != {text}, 0, {below}).to({TYPES[target]})"
+    return f"tl.cast(tl.where({text} != {text}, 0, {below}), {TYPES[target]})"

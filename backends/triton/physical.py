@@ -141,7 +141,9 @@ class Plan:
             used = [self.on.get(a, ()) for a in arguments(op)]
             return self.lanes if self.lanes in used and self._registers(value) else ()
         if isinstance(op, Const | SizeArg | Coord | Carried | Final):
-            return self.on.get(value.id, self.lanes) if isinstance(op, Carried | Final) else self.lanes
+            return (
+                self.on.get(value.id, self.lanes) if isinstance(op, Carried | Final) else self.lanes
+            )
         return self._smallest(digits, [self.on.get(a, ()) for a in arguments(op)])
 
     def _registers(self, value: Value) -> bool:

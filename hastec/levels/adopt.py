@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hastec.arrays import Array, arange, cast, first_true, same
+from hastec.arrays import Array, arange, cast, first_true, same, solid
 from hastec.diag import InternalError
 from hastec.levels import keys
 from hastec.levels.assemble import dim_coords, read, unpack
@@ -27,7 +27,8 @@ def adopt(
     ``given`` has one mapping a part, with the names levels and codes use; ``labels`` says what
     users call them. Every array is checked before anything indexes with it: TableError HST4xxx
     names the array, the rule and the first place that breaks it. Index arrays may be of either
-    integer type; they are converted to the one kernels read, other arrays are taken as they are.
+    integer type; they are converted to the one kernels read. Arrays that are not contiguous or not
+    aligned are copied, all others are taken as they are.
     """
     if len(given) != len(layouts):
         raise InternalError(f"{len(layouts)} parts, arrays of {len(given)}")
@@ -60,7 +61,7 @@ def _adopt_part(
             raise InternalError(f"level {level.spec} of {layout.table} cannot be checked")
         level.check(at)
     value_side(layout.values).check(at)
-    arrays = {name: cast(given[name], kind) for name, kind in _kinds(layout)}
+    arrays = {name: solid(cast(given[name], kind)) for name, kind in _kinds(layout)}
     for name in given:
         if name not in arrays:
             advice = f"its components are {', '.join(labels.get(n, n) for n in arrays)}"

@@ -111,7 +111,7 @@ def make_choose(spec: LevelSpec, number: int, index: AssembledIndex) -> Choose:
     keep, coord = spec.number("n", 2), spec.coord
     if coord.op != "%" or not 1 <= keep <= coord.by or index.sequential:
         raise wrong(
-            "HST3503",
+            "HST4503",
             f"level {spec} cannot keep {keep} of every few coordinates",
             "write choose(j % m; n) with 1 <= n <= m and a plain index code",
         )

@@ -213,7 +213,7 @@ def make_delta(spec: CodeSpec) -> Delta:
     """Return ``delta(bits)``."""
     bits = spec.option("bits", 4)
     if not 1 <= bits <= 16:
-        raise wrong("HST3503", f"index {spec}: a difference has 1 to 16 bits", "write delta(4)")
+        raise wrong("HST4503", f"index {spec}: a difference has 1 to 16 bits", "write delta(4)")
     return Delta(spec, bits)
 
 

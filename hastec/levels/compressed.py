@@ -159,7 +159,7 @@ def make_compressed(spec: LevelSpec, number: int, index: AssembledIndex) -> Comp
     unique, unit = spec.number("unique", 1) == 1, lcm(spec.number("unit", 1), index.per_word)
     if index.sequential and not unique:
         advice = "use a plain code: u8, u16, i32 or i64"
-        raise wrong("HST3503", f"level {spec} cannot have index {index.spec}", advice)
+        raise wrong("HST4503", f"level {spec} cannot have index {index.spec}", advice)
     facts = Facts(fibre=True, unique=unique, sequential=index.sequential, unit=unit)
     return Compressed(spec, number, index, facts)
 

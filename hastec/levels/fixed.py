@@ -132,6 +132,6 @@ def make_fixed(spec: LevelSpec, number: int, index: AssembledIndex) -> Fixed:
     unit = lcm(spec.number("unit", 1), index.per_word)
     if spec.number("k", unit) < 1 or spec.number("k", unit) % unit:
         advice = f"take {max(unit, round_up(spec.number('k', unit), unit))}, or leave k out"
-        raise wrong("HST3503", f"level {spec}: k must be a positive multiple of {unit}", advice)
+        raise wrong("HST4503", f"level {spec}: k must be a positive multiple of {unit}", advice)
     facts = Facts(uniform=True, sequential=index.sequential, unit=unit)
     return Fixed(spec, number, index, facts)

@@ -32,13 +32,13 @@ def bind_format(
     """Return one layout for each part of ``fmt``, bound to a table of ``shape``.
 
     Dimensions in front of those the format names become dense levels. A single part keeps the
-    table's name; several are called ``table.p0``, ``table.p1`` … Raises HasteError HST35xx where
+    table's name; several are called ``table.p0``, ``table.p1`` … Raises HasteError HST45xx where
     levels, codes, the storage order or the number of dimensions cannot work.
     """
     lead = len(shape) - len(fmt.dims)
     if lead < 0:
         raise wrong(
-            "HST3507",
+            "HST4507",
             f"format {fmt.name} stores {len(fmt.dims)} dimensions, table {table} has {len(shape)}",
             f"give {table} {len(fmt.dims)} dimensions, or use a format of fewer",
         )

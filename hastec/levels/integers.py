@@ -184,12 +184,12 @@ class Integers:
 
 
 def make_integers(spec: CodeSpec, dtype: DType) -> Integers:
-    """Return ``intB``; HST3506 for a table that is not of floats, or one bit without ``zero``."""
+    """Return ``intB``; HST4506 for a table that is not of floats, or one bit without ``zero``."""
     bits, zero = int(spec.name.removeprefix("int")), spec.option("zero", 0) != 0
     if not dtype.is_float or dtype.stores_only:
         advice = "use planes, or no value code"
-        raise wrong("HST3506", f"values {spec} hold floating-point numbers, not {dtype}", advice)
+        raise wrong("HST4506", f"values {spec} hold floating-point numbers, not {dtype}", advice)
     if bits == 1 and not zero:
         rule = f"values {spec}: with one bit, 0 is no multiple of the step"
-        raise wrong("HST3506", rule, "write int1(zero = 1), whose values are two")
+        raise wrong("HST4506", rule, "write int1(zero = 1), whose values are two")
     return Integers(spec, dtype, bits, spec.option("group", 0), zero)

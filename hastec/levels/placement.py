@@ -10,7 +10,7 @@ from hastec.levels.structure import wrong
 
 
 def check_order(layout: Layout) -> None:
-    """Check a storage order; HasteError HST3505 says which digit cannot stand where it does."""
+    """Check a storage order; HasteError HST4505 says which digit cannot stand where it does."""
     for number, level in enumerate(layout.levels):
         mine = [d for d in layout.order if d.level == number]
         digits = sorted(mine, key=lambda digit: -digit.div)
@@ -57,7 +57,7 @@ def _check_fibre(layout: Layout, at: int, digit: Digit) -> None:
 def _refused(layout: Layout, why: str) -> Exception:
     order = ", ".join(str(d) for d in layout.order)
     return wrong(
-        "HST3505",
+        "HST4505",
         f"{layout.table} cannot be stored in the order [{order}]: {why}",
         "store what a level reads from memory after the levels above it, or leave the order out",
     )

@@ -88,13 +88,13 @@ class Planes:
 
 
 def make_planes(spec: CodeSpec, dtype: DType) -> Planes:
-    """Return planes; HST3506 unless their bits are those of an integer type of 32 bits at most."""
+    """Return planes; HST4506 unless their bits are those of an integer type of 32 bits at most."""
     widths = tuple(bits for _, bits in spec.options)
     whole = sum(widths) == dtype.bits and all(1 <= bits <= 16 for bits in widths)
     if not dtype.is_integer or dtype.bits > 32 or not whole:
         rule = f"values {spec} do not split the bits of {dtype}"
         raise wrong(
-            "HST3506", rule, "write planes(4, 4) for u8: the widths add up, each at most 16"
+            "HST4506", rule, "write planes(4, 4) for u8: the widths add up, each at most 16"
         )
     return Planes(spec, dtype, widths)
 
@@ -163,7 +163,7 @@ class Palette:
 
 
 def make_palette(spec: CodeSpec, dtype: DType) -> Palette:
-    """Return a palette; HST3506 unless it has 1 to 16 bits, one for the table, and plain values."""
+    """Return a palette; HST4506 unless it has 1 to 16 bits, one for the table, and plain values."""
     bits = spec.option("bits", 4)
     if (
         not 1 <= bits <= 16
@@ -172,5 +172,5 @@ def make_palette(spec: CodeSpec, dtype: DType) -> Palette:
         or dtype.kind is Kind.BOOL
     ):
         rule = f"values {spec} are no palette of {dtype}"
-        raise wrong("HST3506", rule, "write palette(bits), 1 to 16 bits, for a table of numbers")
+        raise wrong("HST4506", rule, "write palette(bits), 1 to 16 bits, for a table of numbers")
     return Palette(spec, dtype, bits)

@@ -25,13 +25,13 @@ from hastec.levels.structure import known
 from hastec.levels.values import make_raw
 
 LevelMaker: TypeAlias = Callable[[LevelSpec, int, AssembledIndex], Level]
-"""Makes a level from what was asked for, its number and the index code; HST3503 if it cannot."""
+"""Makes a level from what was asked for, its number and the index code; HST4503 if it cannot."""
 
 IndexMaker: TypeAlias = Callable[[CodeSpec], AssembledIndex]
-"""Makes an index code; HST3503 if an option is wrong."""
+"""Makes an index code; HST4503 if an option is wrong."""
 
 ValueMaker: TypeAlias = Callable[[CodeSpec, DType], AssembledValue]
-"""Makes the value code of a table of some type; HST3506 if it cannot hold the type."""
+"""Makes the value code of a table of some type; HST4506 if it cannot hold the type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def default_registry() -> Registry:
 def rounded(values: Array, spec: CodeSpec, dtype: DType, registry: Registry | None = None) -> Array:
     """Return a dense table of ``dtype`` as a value code holds it: the rounded table is meant.
 
-    Groups run along the last dimension. HST3501 if there is no such code, HST3506 if it cannot
+    Groups run along the last dimension. HST4501 if there is no such code, HST4506 if it cannot
     hold the type, TableError HST4018 if it cannot hold a value.
     """
     known_values = (registry or default_registry()).values

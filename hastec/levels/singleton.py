@@ -100,5 +100,5 @@ def make_singleton(spec: LevelSpec, number: int, index: AssembledIndex) -> Singl
     """Return a singleton level."""
     if index.sequential:
         advice = "use a plain code: u8, u16, i32 or i64"
-        raise wrong("HST3503", f"level {spec} cannot have index {index.spec}", advice)
+        raise wrong("HST4503", f"level {spec} cannot have index {index.spec}", advice)
     return Singleton(spec, number, index)

@@ -232,5 +232,5 @@ def make_mx(spec: CodeSpec, dtype: DType) -> SmallFloats:
 def _floats(spec: CodeSpec, dtype: DType) -> DType:
     if not dtype.is_float or dtype.stores_only:
         advice = "use planes, or no value code"
-        raise wrong("HST3506", f"values {spec} hold floating-point numbers, not {dtype}", advice)
+        raise wrong("HST4506", f"values {spec} hold floating-point numbers, not {dtype}", advice)
     return dtype

@@ -20,12 +20,12 @@ def wrong(code: str, message: str, advice: str) -> HasteError:
 
 
 def known(makers: Mapping[str, T], name: str, what: str) -> T:
-    """Return what ``name`` stands for; HST3501 with the nearest name if it is unknown."""
+    """Return what ``name`` stands for; HST4501 with the nearest name if it is unknown."""
     if name in makers:
         return makers[name]
     near = difflib.get_close_matches(name, list(makers), 1)
     advice = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(makers)}"
-    raise wrong("HST3501", f"no {what} is called '{name}'", advice)
+    raise wrong("HST4501", f"no {what} is called '{name}'", advice)
 
 
 def span(coord: Coord, dims: tuple[str, ...], shape: tuple[Size, ...]) -> Size:
@@ -47,14 +47,14 @@ def check_coverage(part: Part, dims: tuple[str, ...]) -> None:
         if not _inverts(coords):
             shown = ", ".join(f"'{c}'" for c in coords) or "nothing"
             raise wrong(
-                "HST3502",
+                "HST4502",
                 f"dimension '{dim}' cannot be found again from its levels: they store {shown}",
                 f"store '{dim}' in one level, or '{dim} / c' and '{dim} % c' in two",
             )
     for level in part.levels:
         if level.coord.dim not in dims:
             raise wrong(
-                "HST3502",
+                "HST4502",
                 f"level {level} stores '{level.coord.dim}', which is no dimension of the format",
                 f"the dimensions are {', '.join(dims)}",
             )
@@ -74,14 +74,14 @@ def check_nesting(levels: tuple[Level, ...]) -> None:
         chained = above is not None and (above.facts.single or not above.facts.unique)
         if level.facts.single and not chained:
             raise wrong(
-                "HST3503",
+                "HST4503",
                 f"level {level.spec} must stand below a level whose coordinates may repeat",
                 "write compressed(i; unique = 0), singleton(j)",
             )
         below = levels[number + 1] if number + 1 < len(levels) else None
         if not level.facts.unique and (below is None or not below.facts.single):
             raise wrong(
-                "HST3503",
+                "HST4503",
                 f"coordinates of level {level.spec} may repeat, and nothing tells them apart",
                 "put a singleton level below it, or make it unique",
             )
@@ -97,7 +97,7 @@ def group_of(levels: tuple[Level, ...], number: int) -> int:
             return group
     above = " or ".join(f"'{lv.spec.coord}'" for lv in levels[:number]) or "a level above it"
     raise wrong(
-        "HST3504",
+        "HST4504",
         f"level {levels[number].spec} is padded within '{pad}', which no level above it stores",
         f"pad within {above}",
     )
@@ -110,7 +110,7 @@ def check_values(layout: Layout) -> None:
         why = f"level {layout.levels[-1].spec} does not come in multiples of {layout.values.unit}"
     if why:
         raise wrong(
-            "HST3506",
+            "HST4506",
             f"values {layout.values.spec} do not fit {layout.table}: {why}",
             "end the format with dense(j % c), c a multiple of the group, or use another code",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hastec.ir.graph import Access, Define, Index, NodeId, Present, Reduce, SizeOf
 from hastec.ir.schedule import Lead
-from hastec.levels.protocol import Layout
+from hastec.levels.protocol import Layout, Level
 from hastec.lower.work import Work
 from hastec.sym.size import Size
 
@@ -19,7 +19,8 @@ class AxisFacts:
     ``extent`` is its size where one is known before a launch, ``number`` that size under the sizes
     at hand (None: a run-time length). ``fixed``: the size is part of the format, so digits must
     cover it exactly. ``unit``: a walked fibre is padded to multiples of it. ``sequential``: it is
-    walked in order. ``contiguous``: neighbours along it are neighbours in some table.
+    walked in order. ``contiguous``: neighbours along it are neighbours in some table. ``word``:
+    bytes of a stored coordinate, if each position has one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class AxisFacts:
     sequential: bool = False
     contiguous: bool = False
     led: bool = False
+    word: int = 1
 
 
 def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple[AxisFacts, ...]:
@@ -94,9 +96,16 @@ def _levels(
                     level.facts.sequential,
                     layout.order[-1].level == number,
                     led=True,
+                    word=_word(level),
                 )
             )
     return found
+
+
+def _word(level: Level) -> int:
+    if level.facts.sequential:
+        return 1
+    return max((s.dtype.bytes for s in level.arrays() if s.name.endswith(".crd")), default=1)
 
 
 def dim_of(work: Work, access: NodeId, layout: Layout, rank: str) -> str:

@@ -8,7 +8,7 @@ from hastec.ir.schedule import Lead, Schedule
 from hastec.lower.axes import AxisFacts, axes
 from hastec.lower.leads import leads
 from hastec.lower.space_cpu import vector_schedules
-from hastec.lower.space_lanes import lane_schedules
+from hastec.lower.space_lanes import lane_schedules, single_schedule
 from hastec.lower.space_tiles import tile_schedules
 from hastec.lower.work import Work
 from hastec.target import Target
@@ -40,3 +40,5 @@ def _all(
         return
     yield from tile_schedules(work, target, facts, lead)
     yield from lane_schedules(work, target, facts, lead)
+    if not any(f.extent is not None and not f.reduced and not f.led for f in facts):
+        yield single_schedule(target, facts, lead)

@@ -65,7 +65,7 @@ def _along(f: AxisFacts, lanes: int, run: int) -> tuple[Spread, ...]:
     return (
         (("loop", None), ("thread", lanes)),
         (("loop", None), ("reg", 4), ("thread", lanes)),
-        (("loop", None), ("thread", lanes), ("reg", run)),
+        (("loop", None), ("thread", lanes), ("reg", min(run, 16 // f.word))),
     )
 
 
@@ -109,7 +109,7 @@ def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
     if not f.reduced and not f.led and f.extent is not None:
         return ((("grid", None),),)
     if f.led and f.reduced and f.contiguous:
-        width = min(max(f.unit, 4), run)
+        width = min(max(f.unit, 4), run, 16 // f.word)
         return ((("loop", None),), (("loop", None), ("reg", width)))
     if f.reduced and not f.led:
         return ((("loop", None),), (("loop", None), ("reg", min(4, run))))
@@ -122,3 +122,11 @@ def _registers(spreads: dict[str, Spread]) -> int:
         for role, extent in spread:
             total *= (extent or 1) if role == "reg" else 1
     return total
+
+
+def single_schedule(
+    target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
+) -> Schedule:
+    """Return the schedule in which all threads of a program do the same: for single values."""
+    spreads: dict[str, Spread] = {f.name: (("loop", None),) for f in facts}
+    return build(spreads, leads, (), threads=target.lanes)
