@@ -90,11 +90,14 @@ def _read(tokens: tuple[Token, ...]) -> ast.Decl | Diagnostic:
     last = tokens[-1]
     end = Token("$END", "", last.line, last.column + len(last.text))
     result: object = None
-    for token in (*tokens, end):
+    for n, token in enumerate((*tokens, end)):
         try:
             result = feed(token, token is end)
         except _unexpected_token():
-            return unexpected(token, before, frozenset(parser.accepts()))
+            allowed = frozenset(parser.accepts())
+            if token.type == "NEWLINE" and allowed == {"$END"}:
+                return _no_declaration(tokens[n + 1])
+            return unexpected(token, before, allowed)
         before = token
     if not isinstance(result, ast.Decl):
         raise InternalError(f"the grammar made no declaration but {type(result).__name__}")

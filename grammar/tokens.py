@@ -64,8 +64,9 @@ class Token(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """The stretch of text this is."""
-        return Span(self.line, self.column, self.line, self.column + len(self.text))
+        """The stretch of text this is; a line break is a place without width."""
+        width = 0 if self.type == "NEWLINE" else len(self.text)
+        return Span(self.line, self.column, self.line, self.column + width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,9 @@ def _number(token: Token) -> list[Diagnostic]:
 
 
 def number(text: str) -> int | float:
-    """Return the value of a number as written; at most ``MAX_DIGITS`` long."""
+    """Return the value of a number as written; one that is too long, and reported, is 0."""
+    if len(text) > MAX_DIGITS:
+        return 0
     return int(text) if text.isdigit() else float(text)
 
 
