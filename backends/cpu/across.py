@@ -136,30 +136,26 @@ def _together(code: Code, vectors: list[Part], merge: Merge, hint: str) -> list[
     Two vectors become one that holds the half sums of both, and so on; then the lanes of what is
     left merge in halves, each vector within its own run of lanes.
     """
-    count = len(vectors)
+    count, run = len(vectors), vectors[0].lanes
     while len(vectors) > 1:
-        vectors = [
-            _half(code, a, b, merge, hint) for a, b in zip(vectors[::2], vectors[1::2], strict=True)
-        ]
-    (left,) = vectors
-    run = left.lanes // count
-    while run > 1 and left.lanes > 2:
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [_halves(code, a, b, run, merge, hint) for a, b in pairs]
         run //= 2
-        low = [start * 2 * run + n for start in range(count) for n in range(run)]
-        first = code.shuffle(hint, left, None, low)
-        second = code.shuffle(hint, left, None, [n + run for n in low])
-        left = merge(first, second)
+    (left,) = vectors
+    while run > 1 and left.lanes > 2:
+        left = _halves(code, left, None, run, merge, hint)
+        run //= 2
     if run > 1:
         return [merge(code.extract(hint, left, 0), code.extract(hint, left, 1))]
     return [code.extract(hint, left, n) for n in range(count)]
 
 
-def _half(code: Code, a: Part, b: Part, merge: Merge, hint: str) -> Part:
-    """Return the halves of two vectors merged: those of ``a`` in the low lanes."""
-    half = a.lanes // 2
-    low = [*range(half), *range(2 * half, 3 * half)]
+def _halves(code: Code, a: Part, b: Part | None, run: int, merge: Merge, hint: str) -> Part:
+    """Merge the halves of every run of lanes, those of ``a`` before those of ``b``."""
+    lanes = a.lanes if b is None else 2 * a.lanes
+    low = [start + n for start in range(0, lanes, run) for n in range(run // 2)]
     first = code.shuffle(hint, a, b, low)
-    second = code.shuffle(hint, a, b, [n + half for n in low])
+    second = code.shuffle(hint, a, b, [n + run // 2 for n in low])
     return merge(first, second)
 
 
