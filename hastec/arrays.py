@@ -138,6 +138,14 @@ def long(x: Array) -> Array:
     return cast(x, "int64")
 
 
+def solid(x: Array, align: int = 16) -> Array:
+    """Return ``x`` with its elements side by side from a multiple of ``align`` bytes: itself, if
+    they are, else a copy.
+    """
+    packed = tensor(x).contiguous()
+    return array(packed if packed.data_ptr() % align == 0 else packed.clone())
+
+
 # ------------------------------------------------------------------------------------ shaping
 def flat(x: Array) -> Array:
     """Return all elements in order, one after the other."""

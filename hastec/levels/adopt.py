@@ -54,6 +54,7 @@ def _check_disjoint(packed: Packed, sizes: Mapping[str, int]) -> None:
 def _adopt_part(
     layout: Layout, given: Mapping[str, Array], sizes: Mapping[str, int], labels: Mapping[str, str]
 ) -> tuple[PackedPart, bool]:
+    _check_names(layout, given, labels)
     like = given["val"] if "val" in given else next(iter(given.values()))
     at = Checking(layout, dict(sizes), like, 0, given=given, labels=labels)
     for level in layout.levels:
@@ -62,16 +63,22 @@ def _adopt_part(
         level.check(at)
     value_side(layout.values).check(at)
     arrays = {name: solid(cast(given[name], kind)) for name, kind in _kinds(layout)}
-    for name in given:
-        if name not in arrays:
-            advice = f"its components are {', '.join(labels.get(n, n) for n in arrays)}"
-            raise at.fault("HST4009", name, "is no component of this table", advice)
     slots = at.positions(len(layout.levels) - 1)
     part = PackedPart(layout, arrays, at.numbers, slots, slots)
-    if not at.unsure:
-        return part, at.unsorted < 0
+    if not at.unsure and at.unsorted < 0:
+        return part, True
     walk = read(part, sizes)
     return PackedPart(layout, arrays, at.numbers, walk.length, slots), _read_well(walk)
+
+
+def _check_names(layout: Layout, given: Mapping[str, Array], labels: Mapping[str, str]) -> None:
+    known = [labels.get(name, name) for name, _ in _kinds(layout)]
+    found = [labels.get(name, name) for name in given]
+    for name in (*known, *found):
+        if name not in found or name not in known:
+            what = "is missing" if name in known else "is no component of this table"
+            advice = f"its components are {', '.join(known)}"
+            raise fault("HST4009", layout.table, f"{name} {what}", advice)
 
 
 def _kinds(layout: Layout) -> list[tuple[str, str]]:

@@ -85,6 +85,9 @@ def coo(
     param: Param, kind: str, shape: tuple[int, ...], index: list[Array], values: Array, label: str
 ) -> Components:
     """Return coordinates, one array a dimension, and values (with dense dimensions behind)."""
+    if not 1 <= len(index) <= len(shape) or len(values.shape) < 1:
+        rule = f"has {len(index)} coordinates an entry and values of shape {list(values.shape)}"
+        raise refuse(param, "HST4010", rule, f"give a coordinate for each of {list(shape)}")
     count = index[0].shape[0] if index[0].shape else 0
     check_tail(param, tuple(values.shape), (values.shape[0],), shape[len(index) :], "values")
     arrays = {f"{n}.crd": row.reshape(-1) for n, row in enumerate(index)}

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from hastec.arrays import Array
 from hastec.ir.graph import Param
 from hastec.levels.faults import TableError
@@ -22,7 +24,7 @@ def from_scipy(param: Param, x: Any) -> Components:
     """Return the components of a SciPy sparse array or matrix, unchecked."""
     if x.format in ("dia", "lil", "dok"):
         x = x.tocoo()  # these hold no indices of ours to check
-    shape = tuple(int(n) for n in x.shape)
+    shape = _shape(param, x.shape)
     if x.format == "coo":
         coords = x.coords if hasattr(x, "coords") else (x.row, x.col)
         places = [tensor_of(param, c, f"coords[{n}]") for n, c in enumerate(coords)]
@@ -87,7 +89,9 @@ def _shape(param: Param, shape: object) -> tuple[int, ...]:
     if not isinstance(shape, Sequence) or isinstance(shape, str):
         advice = "add shape = (rows, columns)"
         raise refuse(param, "HST4009", "is given by components without a shape", advice)
-    found = tuple(n for n in shape if isinstance(n, int) and not isinstance(n, bool))
+    found = tuple(
+        int(n) for n in shape if isinstance(n, int | np.integer) and not isinstance(n, bool)
+    )
     if len(found) != len(shape) or any(not 0 <= n < 2**63 for n in found):
         rule = f"has the shape {tuple(shape)!r}"
         raise refuse(param, "HST4004", rule, "give whole numbers from 0 to 2^63 - 1")

@@ -32,7 +32,14 @@ from hastec.run.intake import scalar, tensor_of
 from hastec.run.other_tables import from_mapping, from_scipy
 from hastec.run.sizes import solve_sizes
 from hastec.run.torch_tables import from_torch
-from hastec.run.validate import check_device, check_rank, check_type, laid_out, refuse
+from hastec.run.validate import (
+    check_device,
+    check_rank,
+    check_shape,
+    check_type,
+    laid_out,
+    refuse,
+)
 from hastec.sym.size import Size
 
 
@@ -149,7 +156,7 @@ def _take_sparse(
     if not param.sparse and param.format is None:
         advice = "declare it sparse, or pass it dense: .to_dense()"
         raise refuse(param, "HST4001", f"is declared dense and was given as {found.kind}", advice)
-    check_rank(param, found.shape)
+    check_shape(param, found.shape)
     for arrays in found.arrays:
         for name, x in arrays.items():
             if name == "val" and found.format.parts[0].values.name == "raw":

@@ -9,6 +9,7 @@ from hastec.arrays import Array, first_true, flat, item, nbytes, range_of, torch
 from hastec.diag import Note
 from hastec.ir.graph import Param
 from hastec.levels.faults import TableError, fault
+from hastec.sym.size import LIMIT
 
 ALIGN = 16
 """What kernels may assume of the first address of an array, in bytes."""
@@ -83,6 +84,14 @@ def check_rank(param: Param, shape: Sequence[int]) -> None:
         return
     rule = f"has the shape {list(shape)}, but is declared {declared(param)}"
     raise refuse(param, "HST4003", rule, f"give it {len(param.shape)} dimensions")
+
+
+def check_shape(param: Param, shape: Sequence[int]) -> None:
+    """Check that a stated shape can be one, and its number of dimensions."""
+    if any(not 0 <= extent <= LIMIT for extent in shape):
+        rule = f"has the shape {list(shape)}"
+        raise refuse(param, "HST4004", rule, "give whole numbers from 0 to 2^63 - 1")
+    check_rank(param, shape)
 
 
 def laid_out(param: Param, x: Any, copy: bool) -> Array:

@@ -101,113 +101,113 @@ L = tf.level
     [
         (
             asked(L("desne", ROW), L(D, COL)),
-            "HST3501: no level is called 'desne'",
+            "HST4501: no level is called 'desne'",
         ),
         (
             asked(L(D, ROW), L(C, COL), index="i16"),
-            "HST3501: no index code is called 'i16'",
+            "HST4501: no index code is called 'i16'",
         ),
         (
             asked(L(D, ROW)),
-            "HST3502: dimension 'j' cannot be found again from its levels: they store nothing",
+            "HST4502: dimension 'j' cannot be found again from its levels: they store nothing",
         ),
         (
             asked(L(D, ROW), L(D, COL), L(D, COL)),
-            "HST3502: dimension 'j' cannot be found again from its levels: they store 'j', 'j'",
+            "HST4502: dimension 'j' cannot be found again from its levels: they store 'j', 'j'",
         ),
         (
             asked(L(D, ROW), L(D, tf.over("j", 4)), L(D, tf.rest("j", 3))),
-            "HST3502: dimension 'j' cannot be found again from its levels: "
+            "HST4502: dimension 'j' cannot be found again from its levels: "
             "they store 'j / 4', 'j % 3'",
         ),
         (
             asked(L(D, tf.over("i", 2)), L(D, COL)),
-            "HST3502: dimension 'i' cannot be found again from its levels: they store 'i / 2'",
+            "HST4502: dimension 'i' cannot be found again from its levels: they store 'i / 2'",
         ),
         (
             asked(L(D, ROW), L(D, COL), L(D, Coord("k"))),
-            "HST3502: level dense(k) stores 'k', which is no dimension of the format",
+            "HST4502: level dense(k) stores 'k', which is no dimension of the format",
         ),
         (
             asked(L("singleton", ROW), L(D, COL)),
-            "HST3503: level singleton(i) must stand below a level whose coordinates may repeat",
+            "HST4503: level singleton(i) must stand below a level whose coordinates may repeat",
         ),
         (
             asked(L(C, ROW), L("singleton", COL)),
-            "HST3503: level singleton(j) must stand below a level whose coordinates may repeat",
+            "HST4503: level singleton(j) must stand below a level whose coordinates may repeat",
         ),
         (
             asked(L(C, ROW, unique=0), L(C, COL)),
-            "HST3503: coordinates of level compressed(i; unique = 0) may repeat, "
+            "HST4503: coordinates of level compressed(i; unique = 0) may repeat, "
             "and nothing tells them apart",
         ),
         (
             asked(L(D, ROW), L("choose", COL, n=2)),
-            "HST3503: level choose(j; n = 2) cannot keep 2 of every few coordinates",
+            "HST4503: level choose(j; n = 2) cannot keep 2 of every few coordinates",
         ),
         (
             asked(L(D, ROW), L(D, tf.over("j", 4)), L("choose", tf.rest("j", 4), n=5)),
-            "HST3503: level choose(j % 4; n = 5) cannot keep 5 of every few coordinates",
+            "HST4503: level choose(j % 4; n = 5) cannot keep 5 of every few coordinates",
         ),
         (
             asked(L(D, ROW), L("fixed", COL, k=0)),
-            "HST3503: level fixed(j; k = 0): k must be a positive multiple of 1",
+            "HST4503: level fixed(j; k = 0): k must be a positive multiple of 1",
         ),
         (
             asked(L(D, ROW), L("fixed", COL, k=10), index="delta", bits=4),
-            "HST3503: level fixed(j; k = 10): k must be a positive multiple of 8",
+            "HST4503: level fixed(j; k = 10): k must be a positive multiple of 8",
         ),
         (
             asked(L(D, ROW), L(C, COL), index="delta", bits=17),
-            "HST3503: index delta(bits = 17): a difference has 1 to 16 bits",
+            "HST4503: index delta(bits = 17): a difference has 1 to 16 bits",
         ),
         (
             asked(L(C, ROW, unique=0), L("singleton", COL), index="delta"),
-            "HST3503: level compressed(i; unique = 0) cannot have index delta",
+            "HST4503: level compressed(i; unique = 0) cannot have index delta",
         ),
         (
             asked(L(D, ROW), L("ragged", COL, pad=tf.over("i", 4))),
-            "HST3504: level ragged(j; pad = i / 4) is padded within 'i / 4', "
+            "HST4504: level ragged(j; pad = i / 4) is padded within 'i / 4', "
             "which no level above it stores",
         ),
         (
             asked(L(D, ROW), L(D, COL), digits="0"),
-            "HST3505: W cannot be stored in the order [0]: "
+            "HST4505: W cannot be stored in the order [0]: "
             "its digits do not spell out level dense(j)",
         ),
         (
             asked(L(D, ROW), L(D, COL), digits="0 / 4, 1, 0 % 3"),
-            "HST3505: W cannot be stored in the order [0 / 4, 1, 0 % 3]: "
+            "HST4505: W cannot be stored in the order [0 / 4, 1, 0 % 3]: "
             "its digits do not spell out level dense(i)",
         ),
         (
             asked(L(D, ROW), L(D, COL), digits="0, 1, 2"),
-            "HST3505: W cannot be stored in the order [0, 1, 2]: there is no level 2",
+            "HST4505: W cannot be stored in the order [0, 1, 2]: there is no level 2",
         ),
         (
             asked(L(D, ROW), L(C, COL), digits="1, 0"),
-            "HST3505: W cannot be stored in the order [1, 0]: "
+            "HST4505: W cannot be stored in the order [1, 0]: "
             "fibres of compressed(j) differ in length, so dense(i) is not beside",
         ),
         (
             asked(L(D, ROW), L(C, tf.over("j", 2)), L(D, tf.rest("j", 2)),
                     digits="0, 2, 1"),
-            "HST3505: W cannot be stored in the order [0, 2, 1]: "
+            "HST4505: W cannot be stored in the order [0, 2, 1]: "
             "inner levels stand in front of level compressed(j / 2)",
         ),
         (
             asked(L(D, ROW), L("ragged", COL, unit=4), digits="0, 1 / 8, 1 % 8"),
-            "HST3505: W cannot be stored in the order [0, 1 / 8, 1 % 8]: "
+            "HST4505: W cannot be stored in the order [0, 1 / 8, 1 % 8]: "
             "fibres of ragged(j; unit = 4) do not come in units of 8",
         ),
         (
             asked(L(D, ROW), L("bitmap", COL), digits="1, 0"),
-            "HST3505: W cannot be stored in the order [1, 0]: "
+            "HST4505: W cannot be stored in the order [1, 0]: "
             "fibres of bitmap(j) differ in length, so dense(i) is not beside",
         ),
         (
             asked(L(C, ROW, unique=0), L("singleton", COL), digits="0, 1"),
-            "HST3505: W cannot be stored in the order [0, 1]: "
+            "HST4505: W cannot be stored in the order [0, 1]: "
             "level singleton(j) has one position, so it has no digit",
         ),
     ],

@@ -193,7 +193,7 @@ def refusal(fmt: Format, dtype: t.DType = t.F16, fill: float = 0.0) -> str:
     with pytest.raises(HasteError) as caught:
         layouts(fmt, dtype, fill)
     (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.code == "HST3506" and diagnostic.help
+    assert diagnostic.code == "HST4506" and diagnostic.help
     return diagnostic.message
 
 
