@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,14 @@ import numpy as np
 from hastec.arrays import Array, torch_module
 from hastec.ir.graph import Param
 from hastec.ir.types import DType, Kind
-from hastec.run.validate import check_memory, check_plain, refuse
+from hastec.run.validate import check_memory, check_plain, refuse, shown
 
-LARGEST = {"f16": 65504.0, "bf16": 3.3895313892515355e38, "f32": 3.4028234663852886e38}
+LARGEST = {
+    "f16": 65504.0,
+    "bf16": 3.3895313892515355e38,
+    "f32": 3.4028234663852886e38,
+    "f64": sys.float_info.max,
+}
 
 
 def tensor_of(param: Param, x: object, label: str = "", copy: bool = True) -> Array:
@@ -64,10 +70,10 @@ def scalar(param: Param, x: bool | int | float) -> Array:
     if isinstance(x, bool) != (kind is Kind.BOOL) or (
         isinstance(x, float) and kind is not Kind.FLOAT
     ):
-        rule = f"is declared {param.dtype} and was given {x!r}"
+        rule = f"is declared {param.dtype} and was given {shown(x)}"
         raise refuse(param, "HST4002", rule, f"pass a number of type {param.dtype}")
     if not _fits(param.dtype, x):
-        rule = f"is {x!r}, which {param.dtype} cannot hold"
+        rule = f"is {shown(x)}, which {param.dtype} cannot hold"
         raise refuse(param, "HST4018", rule, "pass a smaller number, or declare a wider type")
     torch = torch_module()
     made: Array = torch.tensor(x, dtype=getattr(torch, param.dtype.numpy))
@@ -83,5 +89,5 @@ def _fits(dtype: DType, x: bool | int | float) -> bool:
         case Kind.UINT:
             return 0 <= x < 1 << dtype.bits
         case Kind.FLOAT:
-            limit = LARGEST.get(dtype.name, math.inf)
-            return not math.isfinite(x) or abs(x) <= limit
+            infinite = isinstance(x, float) and not math.isfinite(x)
+            return infinite or abs(x) <= LARGEST[dtype.name]

@@ -13,7 +13,7 @@ from hastec.ir.graph import Param
 from hastec.levels.faults import TableError
 from hastec.run.components import Components, Rows, compressed, coo
 from hastec.run.intake import tensor_of
-from hastec.run.validate import refuse
+from hastec.run.validate import refuse, shown
 
 COMPRESSED: Mapping[str, Rows] = {"csr": 0, "bsr": 0, "csc": 1, "bsc": 1}
 STORED = ("indptr", "indices", "data")
@@ -93,7 +93,7 @@ def _shape(param: Param, shape: object) -> tuple[int, ...]:
         int(n) for n in shape if isinstance(n, int | np.integer) and not isinstance(n, bool)
     )
     if len(found) != len(shape) or any(not 0 <= n < 2**63 for n in found):
-        rule = f"has the shape {tuple(shape)!r}"
+        rule = f"has the shape [{', '.join(shown(n) for n in shape)}]"
         raise refuse(param, "HST4004", rule, "give whole numbers from 0 to 2^63 - 1")
     return found
 

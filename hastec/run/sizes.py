@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hastec.diag import Note
 from hastec.ir.graph import Param
 from hastec.levels.faults import TableError, fault, shown_bytes
-from hastec.run.validate import declared, refuse
+from hastec.run.validate import declared, refuse, shown
 from hastec.sym.size import LIMIT, Divided, Size
 
 
@@ -61,7 +61,7 @@ def _named(params: Sequence[Param], named: Mapping[str, int]) -> dict[str, int]:
             advice = f"did you mean '{near[0]}'?" if near else f"its sizes are {', '.join(known)}"
             raise fault("HST4024", name, "is neither a table nor a size of this kernel", advice)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LIMIT:
-            rule = f"is a size and cannot be {value!r}"
+            rule = f"is a size and cannot be {shown(value)}"
             raise fault("HST4004", name, rule, "pass a whole number from 0 to 2^63 - 1")
     return dict(named)
 

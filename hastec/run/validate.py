@@ -28,6 +28,13 @@ def refuse(
     return fault(code, param.name, rule, advice, param.span, tuple(notes))
 
 
+def shown(x: object) -> str:
+    """Return a Python object as text; an integer past 2^128 by its length."""
+    if isinstance(x, int) and x.bit_length() > 128:
+        return f"an integer of {x.bit_length()} bits"
+    return repr(x)
+
+
 def check_plain(param: Param, x: Any) -> None:
     """Check that a tensor has data of its own that can be read as it is."""
     torch = torch_module()
@@ -89,7 +96,7 @@ def check_rank(param: Param, shape: Sequence[int]) -> None:
 def check_shape(param: Param, shape: Sequence[int]) -> None:
     """Check that a stated shape can be one, and its number of dimensions."""
     if any(not 0 <= extent <= LIMIT for extent in shape):
-        rule = f"has the shape {list(shape)}"
+        rule = f"has the shape [{', '.join(shown(n) for n in shape)}]"
         raise refuse(param, "HST4004", rule, "give whole numbers from 0 to 2^63 - 1")
     check_rank(param, shape)
 
