@@ -8,7 +8,7 @@ lies along the first ranked digit it varies over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 from hastec.ir.index import ValueId
@@ -127,8 +127,8 @@ def choose(kernel: Kernel) -> Layout:
         order.append(best)
         free.remove(best)
     lanes = {v.id: next((d for d in order if d in v.digits), "") for v in values.values()}
-    _unrolled(kernel, values, lanes, tuple(order))
-    return Layout(extent, tuple(order), lanes, strides, _easily(values))
+    whole = Layout(extent, tuple(order), lanes, strides, _easily(values))
+    return replace(whole, lanes=_unrolled(kernel, values, whole))
 
 
 EASY = (
@@ -226,16 +226,14 @@ def _bits(stmt: Let | Store, values: Mapping[ValueId, Value]) -> int:
 
 # -------------------------------------------------------------------------------------- scalars
 def _unrolled(
-    kernel: Kernel,
-    values: Mapping[ValueId, Value],
-    lanes: dict[ValueId, str],
-    order: tuple[str, ...],
-) -> None:
-    """Take from ``lanes`` the values whose every user wants one element at a time.
+    kernel: Kernel, values: Mapping[ValueId, Value], layout: Layout
+) -> Mapping[ValueId, str]:
+    """Return the lanes without those of values whose every user wants one element at a time.
 
     An element broadcast from memory, or an address computed by itself, is cheaper than a lane
     taken out of a vector. Users come before what they use.
     """
+    lanes = dict(layout.lanes)
     users: dict[ValueId, list[str]] = {}
     statements = [s for s, _ in _weighted(kernel.body, 1)]
     for loop in statements:
@@ -245,16 +243,23 @@ def _unrolled(
     for stmt in reversed(statements):
         if isinstance(stmt, Let):
             wanted, mine = users.get(stmt.value.id, []), lanes[stmt.value.id]
-            if mine and wanted and mine not in wanted and _cheap(stmt.value, values, lanes):
+            if mine and wanted and mine not in wanted and _cheap(stmt.value, values, layout):
                 lanes[stmt.value.id] = ""
-        for used, along in _uses(stmt, values, lanes, users, order):
+        for used, along in _uses(stmt, values, lanes, users, layout.order):
             users.setdefault(used, []).append(along)
+    return lanes
 
 
-def _cheap(value: Value, values: Mapping[ValueId, Value], lanes: Mapping[ValueId, str]) -> bool:
+def _cheap(value: Value, values: Mapping[ValueId, Value], layout: Layout) -> bool:
+    """Return whether the elements of a value may as well be computed one by one."""
+    digit = layout.lanes[value.id]
     match value.op:
-        case Load(_, _, mask, _, _, _):
-            return mask is None or lanes[value.id] not in values[mask].digits
+        case Load(_, pointer, mask, _, unit, _):
+            if mask is None or digit not in values[mask].digits:
+                return True
+            # A masked run is one instruction; scattered elements never are.
+            run = unit == digit or layout.strides.of(pointer, digit) == 1
+            return not run and layout.easy(mask)
         case Apply():
             return not value.dtype.is_float
         case Coord():

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
+from weakref import finalize
 
 WAKE_SECONDS = 30e-6
 """About what it costs to wake a thread: less work than this is not shared."""
@@ -54,12 +55,12 @@ class Job:
 
 
 class Pool:
-    """Threads started on first need, again after a fork, and kept until the process ends."""
+    """Threads started on first need, again after a fork, that end with the pool."""
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.process = 0
-        self.queue: SimpleQueue[Job] = SimpleQueue()
+        self.queue: SimpleQueue[Job | None] = SimpleQueue()
         self.started = 0
 
     def share(self, job: Job, helpers: int) -> None:
@@ -77,9 +78,10 @@ class Pool:
                 self.process, self.started, self.queue = os.getpid(), 0, SimpleQueue()
             while self.started < helpers:
                 Thread(target=_serve, args=(self.queue,), daemon=True, name="haste").start()
+                finalize(self, self.queue.put, None)
                 self.started += 1
 
 
-def _serve(queue: SimpleQueue[Job]) -> None:
-    while True:
-        queue.get().join()
+def _serve(queue: SimpleQueue[Job | None]) -> None:
+    while (job := queue.get()) is not None:
+        job.join()

@@ -58,7 +58,7 @@ class Generator(Arithmetic):
         steps = (
             *(self.words, self.words, self.compare, self.logic, self.convert, self.choose),
             *(self.floats, self.floats, self.load, self.load, self.across, self.real),
-            *(self.loop, self.branch, self.store, self.merge),
+            *(self.loop, self.branch, self.store, self.merge, self.across),
         )
         steps[self.pick(list(steps))]()
 

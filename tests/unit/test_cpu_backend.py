@@ -13,6 +13,7 @@ import pytest
 
 from hastec.backends.cpu.backend import CODE, DIGEST, Cpu
 from hastec.backends.cpu.load import Loaded
+from hastec.backends.cpu.pool import Job, Pool
 from hastec.diag import InternalError
 from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_read import read_kernel
@@ -339,3 +340,17 @@ def test_a_pool_is_shared_by_the_kernels_of_a_backend() -> None:
     kernel = rows()
     runs = [launcher(kernel, replace(CPU, units=2), backend) for _ in range(2)]
     assert all(isinstance(r, Loaded) and r.pool is backend.pool for r in runs)
+
+
+def test_threads_end_with_their_pool() -> None:
+    def helpers() -> set[threading.Thread]:
+        return {t for t in threading.enumerate() if t.name == "haste"}
+
+    before, pool = helpers(), Pool()
+    pool.share(Job(lambda: None, None), 3)
+    mine = helpers() - before
+    assert len(mine) == 3
+    del pool
+    for thread in mine:
+        thread.join(5)
+    assert not any(t.is_alive() for t in mine)
