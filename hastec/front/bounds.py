@@ -45,7 +45,7 @@ class _Bounds:
         for at in self.order:
             for sub, size in self._pairs(at):
                 form = self.prover.form(sub)
-                if self._fits(form, size, ()):
+                if self._fits(form, size, self._running(at)):
                     continue
                 if self._misses(form, size):
                     self._report("HST2009", at, sub, size)
@@ -62,6 +62,11 @@ class _Bounds:
             table = self.nodes[op.table].op
             if not isinstance(table, Select) or shape:
                 yield from zip(op.subs, shape, strict=True)
+
+    def _running(self, at: NodeId) -> Facts:
+        """Where a value is evaluated, the sizes its indices run over are at least 1."""
+        extents = [self.nodes.ranks[r].extent for r in self.nodes[at].ranks]
+        return tuple({e - 1: None for e in extents if e is not None and e.constant is None})
 
     def _fits(self, form: Size, size: Size, facts: Facts) -> bool:
         return self.prover.holds(form, facts) and self.prover.holds(size - 1 - form, facts)
@@ -91,7 +96,7 @@ class _Bounds:
         while stack:
             at, facts = stack.pop()
             for sub, size in self.doubtful.get(at, ()):
-                if not self._fits(self.prover.form(sub), size, facts):
+                if not self._fits(self.prover.form(sub), size, (*facts, *self._running(at))):
                     self._report("HST2010", at, sub, size)
             if len(seen) > MAX_VISITS:
                 facts = ()

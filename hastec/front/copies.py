@@ -33,7 +33,8 @@ class _Copy:
             node = self.s.nodes[at]
             if at in self.done:
                 stack.pop()
-            elif not any(r in self.indices for r in self._mentioned(node)):
+            elif node.is_table or not any(r in self.indices for r in self._mentioned(node)):
+                # A table is computed on its own: it depends on no index around it.
                 self.done[at] = at
             else:
                 waits = [n for n in self._needs(node.op) if n not in self.done]

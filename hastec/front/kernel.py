@@ -56,7 +56,6 @@ def _statement(s: State, stmt: ast.Statement) -> None:
     """Read a statement; after an error its name stands for something broken."""
     name = stmt.target.name
     known = s.tables.get(name)
-    s.later.pop(name, None)
     try:
         statement(s, stmt)
     except HasteError as error:
@@ -64,6 +63,7 @@ def _statement(s: State, stmt: ast.Statement) -> None:
         s.tables.setdefault(name, Broken(stmt.target.span))
     except Abandon:
         s.tables.setdefault(name, Broken(stmt.target.span))
+    s.later.pop(name, None)
     if known is None and name in s.params and name not in s.tables:
         s.tables[name] = Broken(stmt.target.span)
 

@@ -62,6 +62,9 @@ class Prover:
     def _holds(self, form: Size, facts: tuple[Size, ...], more: int) -> bool:
         if self._certain(form):
             return True
+        branches = self._branches(form)
+        if branches and all(self._holds(b, facts, more) for b in branches):
+            return True
         if more == 0:
             return False
         for n, fact in enumerate(facts):
@@ -69,6 +72,21 @@ class Prover:
             if self.steps > 0 and self._holds(form - fact, left, more - 1):
                 return True
         return False
+
+    def _branches(self, form: Size) -> tuple[Size, ...]:
+        """Return what ``form`` may be if a value in it is one of several: all must hold."""
+        for name in form.names():
+            if not name.startswith("%") or self.steps <= 0:
+                continue
+            match self.nodes[int(name[1:])].op:
+                case Map("min" | "max", values) | Map("where", (_, *values)):
+                    options = [self.form(v) for v in values]
+                case Map("abs", (value,)):
+                    options = [self.form(value), -self.form(value)]
+                case _:
+                    continue
+            return tuple(form.substitute({name: option}) for option in options)
+        return ()
 
     def _certain(self, form: Size) -> bool:
         return any(always_le(ZERO, low) for low in self._extremes(form, False, MAX_DEPTH))

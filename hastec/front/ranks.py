@@ -34,7 +34,8 @@ def check_free(s: State, scope: Scope, name: str, span: Span) -> None:
         raise fault("HST1005", f"`{name}` cannot be an index", span, help_)
     if isinstance(found, Table | Closure | Broken):
         raise two_meanings(name, "an index", span, found.span)
-    other = declared_span(s, name)
+    param = s.params.get(name)
+    other = declared_span(s, name) or s.later.get(name) or (param.span if param else None)
     if other is not None:
         raise two_meanings(name, "an index", span, other)
 

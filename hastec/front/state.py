@@ -9,6 +9,7 @@ from hastec.diag import Diagnostic, Span
 from hastec.front.fault import fault
 from hastec.front.nodes import Nodes
 from hastec.front.scope import Entry, IndexVar, Scope
+from hastec.front.stored import Presence
 from hastec.grammar import ast
 from hastec.grammar.depth import MAX_DEPTH
 from hastec.ir.graph import Index, Monoid, NodeId, Param
@@ -39,11 +40,20 @@ class State:
     later: dict[str, Span] = field(default_factory=dict)
     """Names that statements further down define."""
     problems: list[Diagnostic] = field(default_factory=list)
+    presence: Presence = field(init=False)
+    """Which values may be absent."""
     in_brackets: int = 0
     """How many subscripts are being read, one inside the other."""
     in_range: int = 0
     """How many bounds of ranges are being read: there an index need only fit a table."""
     depth: int = 0
+
+    def __post_init__(self) -> None:
+        self.presence = Presence(self.nodes, self.params)
+
+    def partial(self, node: NodeId) -> bool:
+        """Return whether a table may leave entries out."""
+        return self.presence.of(node, range(len(self.presence.known), node + 1))
 
     def value(self, expr: ast.Expr, scope: Scope) -> NodeId:
         """Return the value of an expression."""

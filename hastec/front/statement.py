@@ -170,7 +170,7 @@ def _defined(
     stored = dtype or s.nodes[body].dtype
     node = s.nodes.add(op, stmt.span, stored, shape)
     names = tuple(v.name for v in left) if by_name else None
-    return Table(name, node, shape, stored, stmt.target.span, names, partial=True)
+    return Table(name, node, shape, stored, stmt.target.span, names, partial=s.partial(node))
 
 
 def _selected(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from hastec.diag import Diagnostic
@@ -37,27 +37,28 @@ def check_stored(
         param = params[name]
         if param.role != "out" or not param.sparse or param.like:
             continue
-        if not _Presence(nodes, params, param.fill).partial(order)[node]:
+        if not Presence(nodes, params, param.fill).of(node, order):
             message = f"`{name}` is sparse, but every entry of it is stored"
             help_ = "drop `sparse`, or say which entries are meant with `for`"
             found.append(Diagnostic("HST3011", message, nodes[node].span, help_))
     return tuple(found)
 
 
-class _Presence:
+class Presence:
     """Finds the values that may be absent, where absent means equal to ``fill``."""
 
-    def __init__(self, nodes: Nodes, params: Mapping[str, Param], fill: float) -> None:
+    def __init__(self, nodes: Nodes, params: Mapping[str, Param], fill: float = 0.0) -> None:
         self.nodes = nodes
         self.params = params
         self.fill = fill
+        self.known: dict[NodeId, bool] = {}
 
-    def partial(self, order: Sequence[NodeId]) -> dict[NodeId, bool]:
-        """Return for each node whether some of its entries may be absent."""
-        known: dict[NodeId, bool] = {}
+    def of(self, node: NodeId, order: Iterable[NodeId]) -> bool:
+        """Return whether entries of ``node`` may be absent; ``order`` leads up to it."""
         for at in order:
-            known[at] = self._partial(at, known)
-        return known
+            if at not in self.known:
+                self.known[at] = self._partial(at, self.known)
+        return self.known[node]
 
     def _partial(self, at: NodeId, known: Mapping[NodeId, bool]) -> bool:
         match self.nodes[at].op:

@@ -74,6 +74,13 @@ def test_selection_inside_an_expression(item: str) -> None:
     assert np.allclose(run(graph, s=S)["y"], (S * top(S, 3)).sum(1), atol=1e-5)
 
 
+def test_selection_inside_a_selection() -> None:
+    graph = kernel("s: f32[H, L]", "y: f32[H]",
+                   "y[h] = sum[l in topk[l in topk[l](s[h, l]; k = 5)](-s[h, l]; k = 2)] s[h, l]")  # fmt: skip
+    want = (S * (top(S, 5) & ~top(S, 3))).sum(1)
+    assert np.allclose(run(graph, s=S)["y"], want, atol=1e-5)
+
+
 def test_selection_in_a_function_varies_over_what_is_around_it() -> None:
     graph = kernel("s: f32[H, L], n: i32[H]", "y: f32[H]",
                    "y[h] = sum[l in n[h] .. L] best(s, h; k = 2, l = l)",
