@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hastec.diag import Note
 from hastec.ir.graph import Param
 from hastec.levels.faults import TableError, fault, shown_bytes
-from hastec.run.validate import declared, refuse, shown
+from hastec.run.validate import declared, meant, refuse, shown
 from hastec.sym.size import LIMIT, Divided, Size
 
 
@@ -57,8 +56,8 @@ def _named(params: Sequence[Param], named: Mapping[str, int]) -> dict[str, int]:
     known = {name: None for p in params for size in p.shape for name in size.names()}
     for name, value in named.items():
         if name not in known:
-            near = difflib.get_close_matches(name, list(known), 1)
-            advice = f"did you mean '{near[0]}'?" if near else f"its sizes are {', '.join(known)}"
+            near = meant(name, known)
+            advice = f"did you mean '{near}'?" if near else f"its sizes are {', '.join(known)}"
             raise fault("HST4024", name, "is neither a table nor a size of this kernel", advice)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LIMIT:
             rule = f"is a size and cannot be {shown(value)}"

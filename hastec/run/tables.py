@@ -8,7 +8,6 @@ that breaks it, before anything indexes with it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from hastec.run.validate import (
     check_shape,
     check_type,
     laid_out,
+    meant,
     refuse,
 )
 from hastec.sym.size import Size
@@ -189,10 +189,9 @@ def take_all(
     tables: dict[str, TableValue] = {}
     for name, param in inputs.items():
         if name not in given:
-            near = difflib.get_close_matches(name, list(named), 1)
-            advice = (
-                f"'{near[0]}' was passed; did you mean '{name}'?" if near else f"pass {name} = …"
-            )
+            near = meant(name, named)
+            passed = f"'{near}' was passed; did you mean '{name}'?"
+            advice = passed if near else f"pass {name} = …"
             raise refuse(param, "HST4024", "is an input and was not passed", advice)
         tables[name] = take(param, given[name], copy=copy, device=device, registry=registry)
     numbers = {n: _size(n, v) for n, v in named.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hastec.arrays import Array, first_true, flat, item, nbytes, range_of, torch_module
@@ -33,6 +34,13 @@ def shown(x: object) -> str:
     if isinstance(x, int) and x.bit_length() > 128:
         return f"an integer of {x.bit_length()} bits"
     return repr(x)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return which of ``known`` a name is most like ("" if it is like none)."""
+    lower = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), list(lower), 1)
+    return lower[near[0]] if near else ""
 
 
 def check_plain(param: Param, x: Any) -> None:
