@@ -151,7 +151,7 @@ def _no_room(at: Packing, level: Level, entry: int) -> TableError:
         "HST4015",
         at.layout.table,
         f"fibre {place(above)} has {count} entries, more than {level.spec} has room for",
-        "leave out fewer positions, or add a part that takes the rest: … + csr(i, j)",
+        "give it more positions, or add a part that takes the rest: … + csr(i, j)",
     )
 
 

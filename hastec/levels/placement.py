@@ -49,7 +49,9 @@ def _check_fibre(layout: Layout, at: int, digit: Digit) -> None:
     beside = {d.level for d in layout.order} - left - set(range(digit.level, len(layout.levels)))
     if beside and not level.facts.uniform:
         other = layout.levels[min(beside)].spec
-        raise _refused(layout, f"fibres of {level.spec} differ in length, so {other} is not beside")
+        raise _refused(
+            layout, f"fibres of {level.spec} differ in length, so {other} cannot lie inside them"
+        )
     if layout.levels[digit.level].facts.unit % digit.div:
         raise _refused(layout, f"fibres of {level.spec} do not come in units of {digit.div}")
 

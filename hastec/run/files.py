@@ -1,6 +1,6 @@
 """Tables from files: Matrix Market, sparse patterns (smtx), NumPy and SciPy archives.
 
-Nothing in a file is evaluated or unpickled, sizes are read before memory is taken, and whatever is
+Nothing in a file is ever run, sizes are read before memory is taken, and whatever is
 wrong is a TableError HST4021 with the line or member it is in (HST4022 if it is too large).
 """
 

@@ -9,7 +9,7 @@ that breaks it, before anything indexes with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from hastec.ir.format import Format
 from hastec.ir.graph import Param
 from hastec.levels.adopt import adopt
 from hastec.levels.assemble import from_dense, pack, unpack
-from hastec.levels.faults import fault
+from hastec.levels.faults import TableError, fault
 from hastec.levels.formats import bind_format
 from hastec.levels.packed import Entries, Packed
 from hastec.levels.protocol import Layout
@@ -164,10 +164,18 @@ def _take_sparse(
             check_device(param, x, device)
     shape = tuple(Size.of(n) for n in found.shape)
     layouts = bind_format(found.format, param.name, param.dtype, shape, registry, param.fill)
-    packed, ascending = adopt(layouts, found.arrays, {}, found.labels)
+    try:
+        packed, ascending = adopt(layouts, found.arrays, {}, found.labels)
+    except TableError as error:
+        raise placed(error, param) from None
     if ascending:
         return TableValue(param, found.shape, packed=packed, format=found.format)
     return TableValue(param, found.shape, loose=unpack(packed, {}))
+
+
+def placed(error: TableError, param: Param) -> TableError:
+    """Return an error that points at the declaration, where it points at nothing yet."""
+    return TableError(*(replace(d, span=d.span or param.span) for d in error.diagnostics))
 
 
 def take_all(

@@ -187,7 +187,7 @@ L = tf.level
         (
             asked(L(D, ROW), L(C, COL), digits="1, 0"),
             "HST4505: W cannot be stored in the order [1, 0]: "
-            "fibres of compressed(j) differ in length, so dense(i) is not beside",
+            "fibres of compressed(j) differ in length, so dense(i) cannot lie inside them",
         ),
         (
             asked(L(D, ROW), L(C, tf.over("j", 2)), L(D, tf.rest("j", 2)),
@@ -203,7 +203,7 @@ L = tf.level
         (
             asked(L(D, ROW), L("bitmap", COL), digits="1, 0"),
             "HST4505: W cannot be stored in the order [1, 0]: "
-            "fibres of bitmap(j) differ in length, so dense(i) is not beside",
+            "fibres of bitmap(j) differ in length, so dense(i) cannot lie inside them",
         ),
         (
             asked(L(C, ROW, unique=0), L("singleton", COL), digits="0, 1"),

@@ -239,7 +239,7 @@ def test_what_has_no_room_is_an_error_that_names_the_row() -> None:
     fixed = tf.fmt("ell3", tf.part(tf.level("dense", tf.ROW), tf.level("fixed", tf.COL, k=3)))
     assert refusal(fixed, x) == (
         "error[HST4015]: W: fibre [3] has 5 entries, more than fixed(j; k = 3) has room for\n"
-        "  help: leave out fewer positions, or add a part that takes the rest: … + csr(i, j)"
+        "  help: give it more positions, or add a part that takes the rest: … + csr(i, j)"
     )
     assert "fibre [3, 1] has 3 entries, more than choose(j % 4; n = 2)" in refusal(
         tf.fmt("nm", tf.nm(2, 4)), x
