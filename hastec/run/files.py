@@ -144,7 +144,7 @@ def read_array(file: Any, size: int) -> NDArray[Any]:
     if min(shape, default=0) < 0 or count * dtype.itemsize > size:
         raise ValueError(f"it states {shape} {dtype}, more than the file holds")
     file.seek(0)
-    made: NDArray[Any] = reader.read_array(file, allow_pickle=False)
+    made: NDArray[Any] = reader.read_array(file)  # refuses objects by itself
     return made
 
 

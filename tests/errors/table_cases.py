@@ -40,9 +40,9 @@ def formatted(*levels: LevelSpec, values: str = "raw", order: tuple[Digit, ...] 
 
 
 def level(kind: str, coord: str, **options: int | Coord) -> LevelSpec:
-    dim, _, rest = coord.partition(" ")
-    op, by = (rest[0], int(rest[2:])) if rest else ("", 1)
-    return LevelSpec(kind, Coord(dim, op, by), tuple(options.items()))  # type: ignore[arg-type]
+    dim, divided, by = coord.partition(" / ")
+    stored = Coord(dim, "/", int(by)) if divided else Coord(dim)
+    return LevelSpec(kind, stored, tuple(options.items()))
 
 
 def bound(fmt: Format, rank: int = 2) -> Any:

@@ -21,7 +21,7 @@ from tests.robust import malformed as m
 W = Param("W", t.F32, (Size.of("M"), Size.of("N")), sparse=True)
 
 
-def as_mapping(p: m.Parts) -> object:
+def as_mapping(p: m.Parts) -> dict[str, Any]:
     return {
         "indptr": p["starts"],
         "indices": p["index"],
@@ -34,7 +34,7 @@ def as_columns(p: m.Parts) -> object:
     """The same arrays read as the transposed table."""
     shape = tuple(reversed(p["shape"])) if isinstance(p["shape"], tuple) else p["shape"]
     layout = "bsc" if p["values"].dim() == 3 else "csc"
-    return {**as_mapping(p), "shape": shape, "layout": layout}  # type: ignore[dict-item]
+    return {**as_mapping(p), "shape": shape, "layout": layout}
 
 
 def as_numpy(p: m.Parts) -> object:
@@ -150,9 +150,8 @@ def test_what_is_sound_is_taken_and_right(container: str) -> None:
     x = m.table()
     parts_of, wrap = CONTAINERS[container]
     value = take(W, wrap(parts_of(x)))
-    values, _ = to_dense(value.entries())
-    if container == "mapping csc":
-        values = values.T  # type: ignore[attr-defined]
+    values: m.Tensor = to_dense(value.entries())[0]
+    values = values.T if container == "mapping csc" else values
     assert torch.equal(values, x)
 
 

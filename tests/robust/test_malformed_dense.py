@@ -144,8 +144,8 @@ def test_tables_that_are_packed_may_lie_in_any_order() -> None:
 
 def test_what_is_taken_is_not_copied() -> None:
     x, y = torch.ones(4, 4), np.ones((4, 4), np.float32)
-    assert take(param(), x).dense.data_ptr() == x.data_ptr()  # type: ignore[union-attr]
-    assert take(param(), y).dense.data_ptr() == y.ctypes.data  # type: ignore[union-attr]
+    kept: list[Any] = [take(param(), given).dense for given in (x, y)]
+    assert [k.data_ptr() for k in kept] == [x.data_ptr(), y.ctypes.data]
     weight = torch.nn.Parameter(torch.ones(4, 4))
     taken: Any = take(param(), weight).dense
     assert taken.data_ptr() == weight.data_ptr() and not taken.requires_grad
