@@ -38,6 +38,10 @@ class Cpu:
         here = machine.processor("host")
         return f"cpu 1 {machine.version()} {here.triple} {here.cpu} {here.features}"
 
+    def lanes(self, arch: str = "host") -> int:
+        """Return how many f32 the widest vector register of a processor holds."""
+        return machine.processor(arch).machine.bits // 32
+
     def refuse(self, kernel: Kernel, target: Target) -> str:
         """Return why this kernel cannot be built for ``target``, or ""."""
         if target.backend != self.name:

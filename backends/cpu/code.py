@@ -40,13 +40,15 @@ class Machine:
     """What instructions a text may rely on.
 
     ``half``: conversions between f16 and f32; ``fma``: fused multiply-add; ``scale``: powers of
-    two as one instruction; ``gather``: vector loads from scattered addresses.
+    two as one instruction; ``gather``: vector loads from scattered addresses; ``bits``: width of
+    the widest register.
     """
 
     half: bool = False
     fma: bool = False
     scale: bool = False
     gather: bool = False
+    bits: int = 128
 
 
 @dataclass(frozen=True, slots=True)

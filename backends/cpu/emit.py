@@ -67,7 +67,7 @@ class _Emitter:
         self.module = Module(machine)
         self.code = Code(self.module)
         self.code.used.update(dict.fromkeys(RESERVED, 1))
-        self.regs = Registers(kernel, choose(kernel), self.code)
+        self.regs = Registers(kernel, choose(kernel, machine.bits), self.code)
         self.coords: dict[str, Part] = {}
         """Grid and loop digits in scope."""
         self.sizes = {s: Part(f"%{self.code.fresh(s)}", "i64") for s in kernel.sizes}

@@ -29,7 +29,6 @@ from hastec.ir.kernel import (
     arguments,
 )
 
-VECTOR_BITS = 512
 LOOP_WEIGHT = 16
 """How many iterations a loop is taken to have."""
 SLOW = ("exp", "exp2", "log", "log2", "sin", "cos", "erf", "div", "mod", "sqrt", "rsqrt")
@@ -109,8 +108,8 @@ def _times(step: int | None, factor: int) -> int | None:
     return None if step is None else step * factor
 
 
-def choose(kernel: Kernel) -> Layout:
-    """Return the layout of a kernel's values."""
+def choose(kernel: Kernel, bits: int) -> Layout:
+    """Return the layout of a kernel's values on a machine with registers of so many bits."""
     values = kernel.values()
     strides = Strides(values)
     extent = {d.name: d.extent or 1 for d in kernel.digits if d.role == "reg"}
@@ -119,7 +118,7 @@ def choose(kernel: Kernel) -> Layout:
     free = [d for d, n in extent.items() if n > 1]
     while free:
         costs = {
-            d: sum(w * _cost(s, d, order, extent, values, strides) for s, w in weighted)
+            d: sum(w * _cost(s, d, order, bits, extent, values, strides) for s, w in weighted)
             for d in free
         }
         # Of equals, the innermost digit: it is the one that lies closest in memory.
@@ -176,6 +175,7 @@ def _cost(
     stmt: Let | Store,
     lanes: str,
     taken: list[str],
+    bits: int,
     extent: Mapping[str, int],
     values: Mapping[ValueId, Value],
     strides: Strides,
@@ -193,7 +193,7 @@ def _cost(
     pointer = _pointer(stmt)
     if pointer is not None and strides.of(pointer, lanes) not in (0, 1) and not _unit(stmt, lanes):
         return rest * extent[lanes] * 1.2
-    vectors = ceil(extent[lanes] * _bits(stmt, values) / VECTOR_BITS)
+    vectors = ceil(extent[lanes] * _bits(stmt, values) / bits)
     return rest * vectors * _work(stmt)
 
 

@@ -60,7 +60,11 @@ def _machine(triple: str, cpu: str, features: str) -> Machine:
     on = {f[1:] for f in features.split(",") if f.startswith("+")} | set(_LEVELS.get(cpu, ()))
     wide = "avx512f" in on
     return Machine(
-        half="f16c" in on or "avx2" in on, fma="fma" in on or "avx2" in on, scale=wide, gather=wide
+        half="f16c" in on or "avx2" in on,
+        fma="fma" in on or "avx2" in on,
+        scale=wide,
+        gather=wide,
+        bits=512 if wide else 256 if "avx2" in on else 128,
     )
 
 

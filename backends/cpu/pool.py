@@ -11,7 +11,10 @@ import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import TypeAlias
 from weakref import finalize
+
+Queue: TypeAlias = "SimpleQueue[tuple[Job, int] | None]"
 
 WAKE_SECONDS = 30e-6
 """About what it costs to wake a thread: less work than this is not shared."""
@@ -60,14 +63,13 @@ class Pool:
     def __init__(self) -> None:
         self.lock = Lock()
         self.process = 0
-        self.queue: SimpleQueue[Job | None] = SimpleQueue()
+        self.queue: Queue = SimpleQueue()
         self.started = 0
 
     def share(self, job: Job, helpers: int) -> None:
         """Ask up to ``helpers`` threads to join a job."""
         self._start(helpers)
-        for _ in range(helpers):
-            self.queue.put(job)
+        self.queue.put((job, helpers))
 
     def _start(self, helpers: int) -> None:
         if self.started >= helpers and self.process == os.getpid():
@@ -82,6 +84,12 @@ class Pool:
                 self.started += 1
 
 
-def _serve(queue: SimpleQueue[Job | None]) -> None:
-    while (job := queue.get()) is not None:
+def _serve(queue: Queue) -> None:
+    while (item := queue.get()) is not None:
+        job, helpers = item
+        # Whoever wakes wakes two more: the launch does not wake everybody by itself.
+        for more in ((helpers - 1) // 2, helpers // 2):
+            if more:
+                queue.put((job, more))
         job.join()
+        del job, item

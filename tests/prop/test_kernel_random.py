@@ -15,7 +15,7 @@ from hastec.ir.numeric import Array, cast
 from hastec.ir.types import BF16, F16, F32, F64, DType
 from hastec.target import CPU, Target
 from tests.prop.gen_kernel import generate
-from tests.unit.cpu_run import on_cpu
+from tests.unit.cpu_run import OLDER, on_cpu
 
 SEEDS = range(90)
 TOLERANCE = {F16: 2e-3, BF16: 2e-2, F32: 4e-6, F64: 1e-14}
@@ -57,7 +57,7 @@ def test_the_cpu_computes_what_the_kernel_means(seed: int) -> None:
     check(seed, replace(CPU, units=2))
 
 
-@pytest.mark.parametrize("arch", ["x86-64", "x86-64-v3"])
+@pytest.mark.parametrize("arch", OLDER)
 @pytest.mark.parametrize("seed", range(8))
 def test_older_processors_compute_the_same(seed: int, arch: str) -> None:
     check(seed, replace(CPU, arch=arch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ from hastec.contracts import Launcher
 from hastec.ir.kernel import Kernel
 from hastec.ir.numeric import Array
 from hastec.target import CPU, Target
+
+X86 = platform.machine() in ("x86_64", "AMD64")
+OLDER = ("x86-64", "x86-64-v3") if X86 else ("generic",)
+"""Processors of this family that have less than the one here may have."""
 
 
 @dataclass(frozen=True)

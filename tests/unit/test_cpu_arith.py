@@ -30,7 +30,7 @@ from hastec.ir.types import (
     DType,
 )
 from hastec.target import CPU
-from tests.unit.cpu_run import on_cpu
+from tests.unit.cpu_run import OLDER, on_cpu
 
 TYPES = (BOOL, I8, I16, I32, I64, U8, U16, U32, F16, BF16, F32, F64)
 LENGTH = 1024
@@ -149,7 +149,7 @@ def test_functions(dtype: DType, lanes: int) -> None:
         assert good.all(), f"{fn} {dtype} of {shown}: {found[f'y{n}'][first]}, not {want[first]}"
 
 
-@pytest.mark.parametrize("arch", ["host", "x86-64"])
+@pytest.mark.parametrize("arch", ["host", OLDER[0]])
 @pytest.mark.parametrize("lanes", [0, 16])
 @pytest.mark.parametrize("source", TYPES, ids=str)
 def test_conversions(source: DType, lanes: int, arch: str) -> None:
@@ -169,7 +169,7 @@ def test_all_halves_convert_both_ways_without_hardware() -> None:
     kernel = elementwise(F16, [("cast(%9)", F32)], 16)
     words = np.arange(2**16, dtype=np.uint16).view(np.float16)
     arrays: dict[str, Array] = {"a": words, "b": words, "y0": np.zeros(2**16, np.float32)}
-    target = replace(CPU, arch="x86-64")
+    target = replace(CPU, arch=OLDER[0])
     single = on_cpu(kernel, arrays, {"N": 2**16}, target)["y0"]
     np.testing.assert_array_equal(single, words.astype(np.float32))
     back = elementwise(F32, [("cast(%9)", F16)], 16)
@@ -194,7 +194,7 @@ REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("arch", ["host", "x86-64"])
+@pytest.mark.parametrize("arch", ["host", OLDER[0]])
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_real_functions_over_the_whole_range(dtype: DType, arch: str) -> None:
     rng = np.random.default_rng(0)

@@ -21,7 +21,7 @@ from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.numeric import Array, carrier
 from hastec.ir.types import BY_NAME
 from hastec.target import CPU, SM90
-from tests.unit.cpu_run import Address, aligned, launch, launcher, on_cpu
+from tests.unit.cpu_run import OLDER, Address, aligned, launch, launcher, on_cpu
 
 HOST = replace(CPU, units=2)
 
@@ -79,7 +79,7 @@ class Fence:
         return found
 
 
-@pytest.mark.parametrize("arch", ["host", "x86-64-v3", "x86-64"])
+@pytest.mark.parametrize("arch", ["host", *OLDER])
 @pytest.mark.parametrize("lanes", [1, 8, 16, 32])
 @pytest.mark.parametrize("dtype", ["u8", "bool", "i16", "f16", "f32", "i64"])
 def test_masked_accesses_touch_nothing(dtype: str, lanes: int, arch: str) -> None:
@@ -278,9 +278,8 @@ def test_the_text_names_values_and_shows_the_program() -> None:
 
 def test_facts_are_read_off_the_machine_code() -> None:
     backend, kernel = Cpu(), gather("f32", 16)
-    built = backend.build(backend.emit(kernel, {}, replace(HOST, arch="x86-64-v4")), kernel,
-                          replace(HOST, arch="x86-64-v4"))  # fmt: skip
-    assert built.facts["vector"] == "512"
+    built = backend.build(backend.emit(kernel, {}, HOST), kernel, HOST)
+    assert built.facts["vector"] == str(32 * backend.lanes())
     assert built.facts["spills"] == "0"
     assert 10 < int(built.facts["loop"]) <= int(built.facts["instructions"]) < 150
 
@@ -333,6 +332,12 @@ def test_the_version_names_compiler_and_processor() -> None:
     assert Cpu().version() == Cpu().version()
     assert "llvm" in Cpu().version()
     assert "\n" not in Cpu().version()
+
+
+@pytest.mark.parametrize(("arch", "lanes"), zip(OLDER, (4, 8), strict=False))
+def test_lanes_of_processors(arch: str, lanes: int) -> None:
+    assert Cpu().lanes(arch) == lanes
+    assert Cpu().lanes() in (4, 8, 16)
 
 
 def test_a_pool_is_shared_by_the_kernels_of_a_backend() -> None:
