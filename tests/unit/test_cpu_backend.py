@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hastec.backends.cpu.backend import CODE, DIGEST, Cpu
+from hastec.backends.cpu.facts import facts
 from hastec.backends.cpu.load import Loaded
 from hastec.backends.cpu.pool import Job, Pool
 from hastec.diag import InternalError
@@ -284,6 +285,39 @@ def test_facts_are_read_off_the_machine_code() -> None:
     assert 10 < int(built.facts["loop"]) <= int(built.facts["instructions"]) < 150
 
 
+NESTED = """
+programs:                               # @programs
+	testl	%eax, %eax
+	jle	.LBB0_5
+.LBB0_1:
+	vxorps	%ymm0, %ymm0, %ymm0
+	jmp	.LBB0_3
+.LBB0_2:
+	incq	%rbx
+	jmp	.LBB0_1
+.LBB0_3:
+	vaddps	(%rdi), %ymm0, %ymm0
+	movq	%rcx, -8(%rsp)
+	addq	$32, %rdi
+	cmpq	%rdi, %rsi
+	jne	.LBB0_3
+	cmpq	%rbx, %rdx
+	jne	.LBB0_2
+.LBB0_5:
+	retq
+.Lfunc_end0:
+	.size	programs, .Lfunc_end0-programs
+other:
+	vaddps	%zmm0, %zmm0, %zmm0
+"""
+
+
+def test_loops_are_found_by_the_ways_through_the_code() -> None:
+    found = facts(NESTED)
+    assert found == {"instructions": "14", "loop": "5", "spills": "1", "vector": "256"}
+    assert facts("")["loop"] == "0"
+
+
 def test_spills_are_counted() -> None:
     states = "\n  ".join(
         f"state %{100 + n}: f32[u] = carried k {n}\n  state %{200 + n}: f32[u] = final k {n}"
@@ -334,7 +368,7 @@ def test_the_version_names_compiler_and_processor() -> None:
     assert "\n" not in Cpu().version()
 
 
-@pytest.mark.parametrize(("arch", "lanes"), zip(OLDER, (4, 8), strict=False))
+@pytest.mark.parametrize(("arch", "lanes"), list(zip(OLDER, (4, 8), strict=False)))
 def test_lanes_of_processors(arch: str, lanes: int) -> None:
     assert Cpu().lanes(arch) == lanes
     assert Cpu().lanes() in (4, 8, 16)
