@@ -147,6 +147,11 @@ def solid(x: Array, align: int = 16) -> Array:
 
 
 # ------------------------------------------------------------------------------------ shaping
+def shaped(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return the elements under a shape, which may have no dimension at all."""
+    return array(torch_module().reshape(tensor(x), shape))
+
+
 def flat(x: Array) -> Array:
     """Return all elements in order, one after the other."""
     return x.reshape(-1)

@@ -8,6 +8,7 @@ entries that equal the fill.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from hastec.arrays import (
     Array,
@@ -24,6 +25,7 @@ from hastec.arrays import (
     nonzero,
     put,
     running,
+    shaped,
 )
 from hastec.diag import InternalError
 from hastec.levels import keys
@@ -86,7 +88,7 @@ def _start(
         entries = entries.pick(order)
     at.coords = _level_coords(layout, entries)
     at.changes = _changes(at.coords)
-    twice = first_true(~at.changes[-1])
+    twice = first_true(~at.changes[-1]) if at.changes else -1
     if twice >= 0:
         where = place(entries.at(twice))
         advice = "sum duplicates first, as coalesce() does"
@@ -193,10 +195,13 @@ def dim_coords(walk: Unpacking) -> tuple[Array, ...]:
 
 
 def from_dense(x: Array, fill: float = 0.0) -> Entries:
-    """Return the entries of a dense table that differ from ``fill`` (NaN differs from all)."""
-    coords = coordinates(x.ne(fill)) if len(x.shape) else ()
-    if not coords:
-        raise InternalError("a scalar has no entries")
+    """Return the entries of a dense table that differ from ``fill`` (NaN differs from all).
+
+    A table without dimensions always has its one entry.
+    """
+    if not x.shape:
+        return Entries((), flat(x), ())
+    coords = coordinates(x.ne(fill))
     index = coords[0]
     for coord, size in zip(coords[1:], x.shape[1:], strict=True):
         index = index * size + coord
@@ -205,14 +210,13 @@ def from_dense(x: Array, fill: float = 0.0) -> Entries:
 
 def to_dense(entries: Entries, fill: float = 0.0) -> tuple[Array, Array]:
     """Return a dense table of the entries, ``fill`` elsewhere, and which places hold one."""
-    index = keys.key(entries.coords, entries.shape)
+    none = arange(entries.count, entries.values)
+    index = keys.key(entries.coords, entries.shape) if entries.coords else none
     if index is None:
         raise InternalError("a dense table past 2^63 elements")
-    count = 1
-    for size in entries.shape:
-        count *= size
+    count = prod(entries.shape)
     values = full_like(count, fill, entries.values)
     present = full(count, False, "bool", entries.values)
     put(values, index, entries.values)
     put(present, index, full(entries.count, True, "bool", entries.values))
-    return values.reshape(*entries.shape), present.reshape(*entries.shape)
+    return shaped(values, entries.shape), shaped(present, entries.shape)

@@ -22,6 +22,8 @@ def key(coords: Sequence[Array], spans: Sequence[int]) -> Array | None:
 
 def order(coords: Sequence[Array], spans: Sequence[int]) -> Array | None:
     """Return what sorts entries by their coordinates, the first one first; None if they are."""
+    if not coords:
+        return None
     one = key(coords, spans)
     if one is not None:
         return None if ascending(one) else sorting(one)

@@ -34,7 +34,7 @@ def layouts(
     rank: int = 2,
     registry: Registry | None = None,
 ) -> tuple[Layout, ...]:
-    shape = tuple(Size.of(n) for n in ("H", "M", "N")[-rank:])
+    shape = tuple(Size.of(n) for n in ("H", "M", "N")[3 - rank :])
     return bind_format(fmt, "W", dtype, shape, registry or default_registry(), fill)
 
 

@@ -285,3 +285,11 @@ def test_entries_in_any_order() -> None:
         made, straight = pack(layouts(fmt), mixed, SIZES), pack(layouts(fmt), entries, SIZES)
         for a, b in zip(made.parts, straight.parts, strict=True):
             assert all(torch.equal(a.arrays[n], b.arrays[n]) for n in b.arrays)
+
+
+def test_a_table_without_dimensions_is_one_value() -> None:
+    scalar = tf.fmt("dense", tf.part(), dims=())
+    for value in (0.0, 2.5):
+        made = pack(layouts(scalar, rank=0), from_dense(torch.tensor(value)), {})
+        assert lists(made, "val") == [[value]]
+        assert dense(made, {})[0].tolist() == value
