@@ -37,15 +37,43 @@ CASES = [
 ]
 
 
+TEXT = """
+kernel merged {{
+  threads 1
+  table x: {dtype} read align 16
+  {tables}
+  digit a: reg {a}
+  digit b: reg {b}
+  %1: i32[a] = coord a
+  %2: i32[b] = coord b
+  %3: i32 = const {b}
+  %4: i32[a] = mul(%1, %3)
+  %5: i32[a, b] = add(%4, %2)
+  %6: i32 = const {width}
+  %7: i32[{outer}] = mul(%{start}, %6)
+  %8: i32[a, b] = add(%7, %{step})
+  %10: ptr[a, b] = address x + %8
+  %9: {dtype}[a, b] = load x[%10]
+  {lines}
+}}
+"""
+
+
+def merges(dtype: DType) -> list[tuple[str, ...]]:
+    """Return every reduction and prefix of a type: kind, monoid, digits."""
+    names = ("any", "all") if dtype == BOOL else ("sum", "min", "max", "prod")
+    steps: list[tuple[str, ...]] = [("reduce", m, *over) for m in names for over in OVERS]
+    if dtype != BOOL:
+        steps += [("scan", m, d) for m in PREFIXES for d in ("a", "b")]
+    return steps
+
+
 def merged(dtype: DType, a: int, b: int, unit: str) -> tuple[Kernel, list[tuple[str, ...]]]:
     """Return a kernel that loads x over digits a and b and stores every reduction of it.
 
     ``unit`` is the digit along which ``x`` is contiguous, so that either may become lanes.
     """
-    names = ("any", "all") if dtype == BOOL else ("sum", "min", "max", "prod")
-    steps: list[tuple[str, ...]] = [("reduce", m, *over) for m in names for over in OVERS]
-    if dtype != BOOL:
-        steps += [("scan", m, d) for m in PREFIXES for d in ("a", "b")]
+    steps = merges(dtype)
     outer, inner, width = ("a", "b", b) if unit == "b" else ("b", "a", a)
     lines, tables = [], []
     for n, (kind, monoid, *over) in enumerate(steps):
@@ -59,26 +87,15 @@ def merged(dtype: DType, a: int, b: int, unit: str) -> tuple[Kernel, list[tuple[
             f"%{at + 1}: ptr{shape} = address y{n}{place}",
             f"store y{n}[%{at + 1}] = %{at}",
         ]
-    kernel = read_kernel(f"""
-kernel merged {{
-  threads 1
-  table x: {dtype} read align 16
-  {chr(10).join(tables)}
-  digit a: reg {a}
-  digit b: reg {b}
-  %1: i32[a] = coord a
-  %2: i32[b] = coord b
-  %3: i32 = const {b}
-  %4: i32[a] = mul(%1, %3)
-  %5: i32[a, b] = add(%4, %2)
-  %6: i32 = const {width}
-  %7: i32[{outer}] = mul(%{1 if outer == "a" else 2}, %6)
-  %8: i32[a, b] = add(%7, %{1 if inner == "a" else 2})
-  %10: ptr[a, b] = address x + %8
-  %9: {dtype}[a, b] = load x[%10]
-  {chr(10).join(lines)}
-}}
-""")
+    text = TEXT.format(
+        dtype=dtype,
+        tables="\n  ".join(tables),
+        lines="\n  ".join(lines),
+        **{"a": a, "b": b, "width": width, "outer": outer},
+        start={"a": 1, "b": 2}[outer],
+        step={"a": 1, "b": 2}[inner],
+    )
+    kernel = read_kernel(text)
     verify_kernel(kernel)
     return kernel, steps
 
