@@ -217,6 +217,21 @@ def sum_along(x: Array) -> Array:
     return array(torch_module().sum(x, -1))
 
 
+def sum_all(x: Array) -> int:
+    """Return the sum of all elements of integers (waits for the device)."""
+    return int(torch_module().sum(x))
+
+
+def count_true(mask: Array) -> int:
+    """Return how often a mask is true (waits for the device)."""
+    return int(torch_module().count_nonzero(mask))
+
+
+def divided(x: Array, by: int) -> Array:
+    """Return natural numbers divided by a positive one, by a shift where that does."""
+    return x // by if by & (by - 1) else x >> (by.bit_length() - 1)
+
+
 def largest(x: Array) -> int:
     """Return the largest element of an array of natural numbers, 0 if it is empty."""
     return range_of(x)[1] if x.shape[0] else 0
@@ -241,9 +256,10 @@ def count_at(index: Array, count: int, weight: Array | None = None) -> Array:
     The result is int64.
     """
     torch = torch_module()
+    if weight is None:
+        return array(torch.bincount(index, minlength=count))
     out = torch.zeros(count, dtype=torch.int64, device=index.device)
-    add = torch.ones_like(index) if weight is None else weight
-    return array(out.index_add_(0, index, add))
+    return array(out.index_add_(0, index, weight))
 
 
 def most_at(index: Array, count: int, values: Array) -> Array:

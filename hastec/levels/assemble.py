@@ -205,7 +205,7 @@ def from_dense(x: Array, fill: float = 0.0) -> Entries:
     index = coords[0]
     for coord, size in zip(coords[1:], x.shape[1:], strict=True):
         index = index * size + coord
-    return Entries(coords, flat(x)[index], x.shape)
+    return Entries(coords, flat(x)[index], tuple(x.shape))
 
 
 def to_dense(entries: Entries, fill: float = 0.0) -> tuple[Array, Array]:
