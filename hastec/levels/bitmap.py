@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hastec.arrays import bit_at, count_at, from_word, long, offsets, set_bits, to_word
+from hastec.arrays import count_at, long, offsets
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
 from hastec.ir.kernel import Value
 from hastec.ir.types import I32
+from hastec.levels.bits import bit_at, from_word, set_bits, to_word
 from hastec.levels.checking import Checking
 from hastec.levels.packing import Packing
 from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored

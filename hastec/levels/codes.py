@@ -10,7 +10,6 @@ from hastec.arrays import (
     arange,
     cast,
     concat,
-    from_word,
     largest,
     long,
     put,
@@ -18,7 +17,6 @@ from hastec.arrays import (
     running_max,
     sum_along,
     take,
-    to_word,
     where,
 )
 from hastec.diag import InternalError
@@ -26,6 +24,7 @@ from hastec.ir.format import CodeSpec
 from hastec.ir.index import Form
 from hastec.ir.kernel import Coord, Value
 from hastec.ir.types import I32, I64, U8, U16, DType, Kind
+from hastec.levels.bits import from_word, to_word
 from hastec.levels.checking import INDEX, Checking
 from hastec.levels.faults import fault
 from hastec.levels.packing import Nodes, Packing

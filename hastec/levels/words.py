@@ -6,9 +6,10 @@ The words of a table hold its positions in the order of their addresses: positio
 
 from __future__ import annotations
 
-from hastec.arrays import Array, arange, from_word, full, long, put, sum_along, to_word
+from hastec.arrays import Array, arange, full, long, put, sum_along
 from hastec.ir.kernel import Value
 from hastec.ir.types import I32
+from hastec.levels.bits import from_word, to_word
 from hastec.levels.checking import Checking
 from hastec.levels.packing import Packing
 from hastec.levels.protocol import Cursor
