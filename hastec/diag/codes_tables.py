@@ -129,8 +129,9 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "HST4023",
-        "format that cannot be packed",
-        "Formats that join two layouts at a run-time cut cannot be packed from Python yet.",
+        "run-time cut that is not known",
+        "A format joins two layouts where a scalar or size says; its value must be known before "
+        "the table can be packed.",
     ),
     (
         "HST4024",

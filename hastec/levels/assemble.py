@@ -8,6 +8,7 @@ entries that equal the fill.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 
 from hastec.arrays import (
@@ -37,23 +38,40 @@ from hastec.levels.protocol import Layout, Level
 from hastec.levels.unpacking import Unpacking
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where two parts are joined: the first holds what lies below ``at`` along ``axis``."""
+
+    axis: int
+    at: int
+
+    def halves(self, entries: Entries) -> tuple[Entries, Entries]:
+        """Return the entries below and above."""
+        below = entries.coords[self.axis] < self.at
+        return entries.pick(nonzero(below)), entries.pick(nonzero(~below))
+
+
 def pack(
     layouts: tuple[Layout, ...],
     entries: Entries,
     sizes: Mapping[str, int],
     budget: int | None = None,
+    split: Split | None = None,
 ) -> Packed:
     """Return the table in its format; an entry goes to the first part that has room.
 
-    ``sizes`` are those the layouts name; ``budget`` bounds the bytes stored (the free memory if
-    None). Raises TableError HST4014 (a coordinate twice), HST4015 (no room), HST4016 (too many
-    positions), HST4017 (no memory), HST4018 (a code cannot hold a coordinate or a value).
+    Two parts joined at a ``split`` each take their side instead. ``sizes`` are those the layouts
+    name; ``budget`` bounds the bytes stored (the free memory if None). Raises TableError HST4014
+    (a coordinate twice), HST4015 (no room), HST4016 (too many positions), HST4017 (no memory),
+    HST4018 (a code cannot hold a coordinate or a value).
     """
     left = free_memory(entries.values) if budget is None else budget
+    sides = None if split is None else split.halves(entries)
     parts: list[PackedPart] = []
     for number, layout in enumerate(layouts):
-        last = number + 1 == len(layouts)
-        part, entries = _pack_part(layout, entries, sizes, left, last)
+        last = sides is not None or number + 1 == len(layouts)
+        given = entries if sides is None else sides[number]
+        part, entries = _pack_part(layout, given, sizes, left, last)
         left -= part.bytes
         parts.append(part)
     return Packed(tuple(parts))
@@ -158,9 +176,12 @@ def _no_room(at: Packing, level: Level, entry: int) -> TableError:
 
 
 # ------------------------------------------------------------------------------------------- back
-def unpack(packed: Packed, sizes: Mapping[str, int]) -> Entries:
+def unpack(packed: Packed, sizes: Mapping[str, int], split: Split | None = None) -> Entries:
     """Return what a packed table holds, part by part, each in the order of its levels."""
-    return joined([_unpack_part(part, sizes) for part in packed.parts])
+    parts = [_unpack_part(part, sizes) for part in packed.parts]
+    if split is not None:
+        parts = [split.halves(part)[side] for side, part in enumerate(parts)]
+    return joined(parts)
 
 
 def _unpack_part(part: PackedPart, sizes: Mapping[str, int]) -> Entries:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hastec.arrays import Array, torch_module
+from hastec.arrays import Array, arange, torch_module, where
 from hastec.ir.format import RAW, Format
 from hastec.ir.graph import Param
 from hastec.ir.interp.table import Table
-from hastec.levels.assemble import pack, to_dense, unpack
+from hastec.levels.assemble import Split, pack, to_dense, unpack
 from hastec.levels.formats import bind_format
+from hastec.levels.packed import Packed
 from hastec.levels.registry import Registry, default_registry, rounded
 from hastec.run.sizes import too_big
 from hastec.run.tables import TableValue
@@ -24,40 +26,65 @@ LIMIT = 1 << 32
 """The most bytes of a table that is spelled out."""
 
 
-def as_oracle(param: Param, value: TableValue, registry: Registry | None = None) -> Table:
+def as_oracle(
+    param: Param,
+    value: TableValue,
+    registry: Registry | None = None,
+    cuts: Mapping[str, int] | None = None,
+) -> Table:
     """Return a table as the interpreter takes it: all values, rounded by the value code of the
     declared format, and which entries it holds by that format.
 
-    Raises TableError HST4017 past 4 GiB, HST4023 for a format with a run-time cut.
+    ``cuts`` holds the scalars and sizes at which formats are joined at run time. Raises TableError
+    HST4017 past 4 GiB, HST4023 if a cut is not known, and what packing raises.
     """
-    form = param.format
+    form, stored = param.format, chosen(param)
     if value.dense is not None and not param.sparse and (form is None or form.dense):
         code = RAW if form is None else form.only.values
         return Table(to_numpy(rounded(value.dense, code, param.dtype)), None, param.fill)
     _check_size(param, value)
-    entries = value.entries()
-    if form is not None and form.cut is not None:
-        advice = "leave the format out, or pass the table dense"
-        raise refuse(param, "HST4023", "has a format with a run-time cut", advice)
-    if form is not None:
-        shape = tuple(Size.of(n) for n in value.shape)
-        bound = bind_format(
-            _uncoded(form),
-            param.name,
-            param.dtype,
-            shape,
-            registry or default_registry(),
-            param.fill,
-        )
-        entries = unpack(pack(bound, entries, {}), {})
-    dense, present = to_dense(entries, param.fill)
-    if form is not None:
-        dense = rounded(dense, form.parts[0].values, param.dtype)
-    return Table(to_numpy(dense), np.asarray(to_numpy(present), np.bool_), param.fill)
+    if stored is None:
+        values, present = to_dense(value.entries(), param.fill)
+        values = values if form is None else rounded(values, form.only.values, param.dtype)
+    else:
+        values, present = _stored(param, value, stored, registry or default_registry(), cuts or {})
+    return Table(to_numpy(values), np.asarray(to_numpy(present), np.bool_), param.fill)
 
 
-def _uncoded(form: Format) -> Format:
-    return replace(form, parts=tuple(replace(part, values=RAW) for part in form.parts))
+def _stored(
+    param: Param, value: TableValue, form: Format, registry: Registry, cuts: Mapping[str, int]
+) -> tuple[Array, Array]:
+    """Return the values and presence of a table in a format, part by part."""
+    shape = tuple(Size.of(n) for n in value.shape)
+    bare = replace(form, parts=tuple(replace(part, values=RAW) for part in form.parts))
+    layouts = bind_format(bare, param.name, param.dtype, shape, registry, param.fill)
+    split = split_of(param, form, cuts)
+    packed = pack(layouts, value.entries(), {}, split=split)
+    values, present = to_dense(value.entries().pick(arange(0, value.entries().values)), param.fill)
+    for side, (held, part) in enumerate(zip(packed.parts, form.parts, strict=True)):
+        entries = unpack(Packed((held,)), {})
+        entries = entries if split is None else split.halves(entries)[side]
+        mine, here = to_dense(entries, param.fill)
+        values = where(here, rounded(mine, part.values, param.dtype), values)
+        present = present | here
+    return values, present
+
+
+def split_of(param: Param, form: Format, cuts: Mapping[str, int]) -> Split | None:
+    """Return where a format is joined at run time (None: nowhere); HST4023 if it is not known."""
+    if form.cut is None:
+        return None
+    if form.cut.bound not in cuts:
+        rule = f"has a format that changes at {form.cut.bound}, whose value is not known"
+        raise refuse(param, "HST4023", rule, f"give {form.cut.bound} first")
+    axis = len(param.shape) - len(form.dims) + form.dims.index(form.cut.dim)
+    return Split(axis, cuts[form.cut.bound])
+
+
+def chosen(param: Param) -> Format | None:
+    """Return the declared format; None if only its codes are, and the levels are to be chosen."""
+    form = param.format
+    return form if form is not None and all(part.levels for part in form.parts) else None
 
 
 def _check_size(param: Param, value: TableValue) -> None:

@@ -72,10 +72,14 @@ def from_mapping(param: Param, given: Mapping[str, object]) -> Components:
         case names if names == {"indices", "values"} and len(arrays["indices"].shape) == 2:
             rows = [arrays["indices"][n] for n in range(arrays["indices"].shape[0])]
             return coo(param, "coo", shape, rows, arrays["values"], "indices")
-        case names if param.format is not None and all(OF_LEVELS.fullmatch(n) for n in names):
+        case names if _has_levels(param) and all(OF_LEVELS.fullmatch(n) for n in names):
             return _levels(param, shape, arrays)
         case _:
             raise _unknown(param, arrays)
+
+
+def _has_levels(param: Param) -> bool:
+    return param.format is not None and all(part.levels for part in param.format.parts)
 
 
 def _unknown(param: Param, arrays: Mapping[str, Array]) -> TableError:

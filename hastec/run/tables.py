@@ -18,7 +18,7 @@ from hastec.arrays import Array, kind_of, torch_module
 from hastec.ir.format import Format
 from hastec.ir.graph import Param
 from hastec.levels.adopt import adopt
-from hastec.levels.assemble import from_dense, pack, unpack
+from hastec.levels.assemble import Split, from_dense, pack, unpack
 from hastec.levels.faults import TableError, fault
 from hastec.levels.formats import bind_format
 from hastec.levels.packed import Entries, Packed
@@ -67,17 +67,22 @@ class TableValue:
         return from_dense(self.dense, self.param.fill)
 
     def in_layouts(
-        self, layouts: tuple[Layout, ...], sizes: Mapping[str, int], budget: int | None = None
+        self,
+        layouts: tuple[Layout, ...],
+        sizes: Mapping[str, int],
+        budget: int | None = None,
+        split: Split | None = None,
     ) -> Packed:
         """Return the table packed: as it is, if it was given in this very format.
 
-        Raises what :func:`hastec.levels.assemble.pack` raises.
+        ``split`` says where two parts are joined at run time. Raises what
+        :func:`hastec.levels.assemble.pack` raises.
         """
         if self.packed is not None and len(layouts) == len(self.packed.parts):
             pairs = zip(self.packed.parts, layouts, strict=True)
             if all(alike(part.layout, layout) for part, layout in pairs):
                 return self.packed.under(layouts)
-        return pack(layouts, self.entries(), sizes, budget)
+        return pack(layouts, self.entries(), sizes, budget, split)
 
 
 def take(
@@ -134,7 +139,7 @@ def _take_dense(param: Param, given: object, copy: bool, device: str | None) -> 
 
 def packs(param: Param) -> bool:
     """Whether a dense tensor given for ``param`` is packed, and so may lie in any order."""
-    return param.sparse if param.format is None else not param.format.dense
+    return param.sparse or (param.format is not None and not param.format.dense)
 
 
 def _of_width(param: Param, x: Array) -> Array:

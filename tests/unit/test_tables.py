@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import scipy.sparse as sp
 import torch
 
 from hastec.ir import types as t
-from hastec.ir.format import Cut, Format
+from hastec.ir.format import CodeSpec, Cut, Format
 from hastec.ir.graph import Param
-from hastec.levels.assemble import to_dense
+from hastec.levels import registry
+from hastec.levels.assemble import to_dense, unpack
 from hastec.levels.faults import TableError
-from hastec.run.oracle import as_oracle
+from hastec.run.oracle import as_oracle, split_of
 from hastec.run.tables import TableValue, take
 from hastec.sym.size import Size
 from tests.unit import table_formats as tf
@@ -148,10 +150,6 @@ def test_the_oracle_sees_what_formats_hold() -> None:
 
 
 def test_the_oracle_sees_rounded_values() -> None:
-    from dataclasses import replace
-
-    from hastec.ir.format import CodeSpec
-
     code = CodeSpec("int4", (("group", 4),))
     part = replace(tf.part(tf.level("dense", tf.ROW), tf.level("dense", tf.COL)), values=code)
     values, present = oracle(param(sparse=False, format=tf.fmt("dense", part)), X)
@@ -173,9 +171,44 @@ def test_the_oracle_refuses_what_it_cannot_spell_out() -> None:
     wide = torch.sparse_coo_tensor([[0], [0]], [1.0], (2**20, 2**20))
     with pytest.raises(TableError, match=r"HST4017.*TiB"):
         oracle(param(), wide)
-    cut = Format("tail", ("i", "j"), (tf.csr(), tf.csr()), Cut("i", "c"))
+    p = param(sparse=False, format=TAIL)
     with pytest.raises(TableError, match="HST4023"):
-        oracle(param(sparse=False, format=cut), X)
+        as_oracle(p, take(p, X))
+
+
+TAIL = Format("tail", ("i", "j"), (by_name("bitmap").only, by_name("dense").only), Cut("i", "c"))
+
+
+def test_a_format_may_change_at_a_cut() -> None:
+    p = param(sparse=False, format=TAIL)
+    for c in (0, 3, 8, 9):
+        found = as_oracle(p, take(p, X), cuts={"c": c})
+        assert np.array_equal(found.values, X.numpy())
+        assert found.present is not None
+        assert np.array_equal(found.present, (X.numpy() != 0) | (np.arange(8) >= c)[:, None])
+        split = split_of(p, TAIL, {"c": c})
+        made = take(p, X).in_layouts(layouts(TAIL), {"M": 8, "N": 12}, split=split)
+        assert made.parts[0].slots == int((X[:c] != 0).sum()) and made.parts[1].slots == 96
+        back = unpack(made, {"M": 8, "N": 12}, split)
+        assert torch.equal(to_dense(back)[0], X)
+
+
+def test_parts_of_a_sum_round_on_their_own() -> None:
+    form = by_name("nm_2_4_csr")
+    first, second = form.parts
+    code = CodeSpec("int4", ())
+    form = replace(form, parts=(first, replace(second, values=code)))
+    values, present = oracle(param(sparse=False, format=form), X)
+    rest = X.clone()
+    for i in range(8):
+        for j in range(0, 12, 4):
+            rest[i, j + X[i, j : j + 4].nonzero().ravel()[:2]] = 0
+    expected = (X - rest) + rounded(rest, code)
+    assert np.array_equal(values, expected.numpy()) and present.any()
+
+
+def rounded(x: Tensor, code: CodeSpec) -> Tensor:
+    return registry.rounded(x, code, t.F32)
 
 
 def test_wide_tables_cost_what_they_hold() -> None:
