@@ -16,6 +16,7 @@ from hastec.backends.cpu.convert import cast, constant
 from hastec.backends.cpu.entry import entry
 from hastec.backends.cpu.layout import choose
 from hastec.backends.cpu.registers import Registers
+from hastec.backends.cpu.split import split_loops
 from hastec.backends.cpu.text import word
 from hastec.diag import InternalError
 from hastec.diag.span import Span
@@ -57,7 +58,7 @@ RESERVED = (
 
 def emit(kernel: Kernel, lines: Mapping[int, str], machine: Machine) -> str:
     """Return the text of a module that runs ``kernel``; ``lines`` holds the program's text."""
-    return _Emitter(kernel, lines, machine).module_text()
+    return _Emitter(split_loops(kernel), lines, machine).module_text()
 
 
 class _Emitter:

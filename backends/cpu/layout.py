@@ -108,6 +108,19 @@ def _times(step: int | None, factor: int) -> int | None:
     return None if step is None else step * factor
 
 
+def conjuncts(values: Mapping[ValueId, Value], mask: ValueId) -> list[ValueId]:
+    """Return the conditions a mask is made of, without those that always hold."""
+    match values[mask].op:
+        case Const(value) if value:
+            return []
+        case Apply("eq", (a, b)) if a == b and not values[a].dtype.is_float:
+            return []
+        case Apply("and", (a, b)):
+            return [*conjuncts(values, a), *conjuncts(values, b)]
+        case _:
+            return [mask]
+
+
 def choose(kernel: Kernel, bits: int) -> Layout:
     """Return the layout of a kernel's values on a machine with registers of so many bits."""
     values = kernel.values()
@@ -255,7 +268,8 @@ def _cheap(value: Value, values: Mapping[ValueId, Value], layout: Layout) -> boo
     digit = layout.lanes[value.id]
     match value.op:
         case Load(_, pointer, mask, _, unit, _):
-            if mask is None or digit not in values[mask].digits:
+            masks = [] if mask is None else conjuncts(values, mask)
+            if mask is None or not any(digit in values[m].digits for m in masks):
                 return True
             # A masked run is one instruction; scattered elements never are.
             run = unit == digit or layout.strides.of(pointer, digit) == 1

@@ -11,12 +11,13 @@ from math import gcd
 
 from hastec.backends.cpu.code import Code, Part, suffix
 from hastec.backends.cpu.convert import constant
+from hastec.backends.cpu.layout import conjuncts
 from hastec.backends.cpu.merge import merge
 from hastec.backends.cpu.registers import Place, Pointer, Registers
 from hastec.backends.cpu.text import stored, vector
 from hastec.diag import InternalError
 from hastec.ir.index import ValueId
-from hastec.ir.kernel import Apply, Const, Load, Store, Table, Value
+from hastec.ir.kernel import Load, Store, Table, Value
 from hastec.ir.types import BOOL
 
 
@@ -43,7 +44,7 @@ class Mask:
 def _mask(regs: Registers, mask: ValueId | None, along: str, at: Place) -> Mask:
     """Return a mask as the conjunction of what does and what does not vary over a digit."""
     whole, lanes = None, None
-    for one in [] if mask is None else _conjuncts(regs, mask):
+    for one in [] if mask is None else conjuncts(regs.values, mask):
         if along in regs.values[one].digits:
             part = regs.part(one, along, at)
             lanes = part if lanes is None else regs.code.op("live", "and", lanes, part)
@@ -51,16 +52,6 @@ def _mask(regs: Registers, mask: ValueId | None, along: str, at: Place) -> Mask:
             part = regs.part(one, "", at)
             whole = part if whole is None else regs.code.op("live", "and", whole, part)
     return Mask(whole, lanes)
-
-
-def _conjuncts(regs: Registers, mask: ValueId) -> list[ValueId]:
-    match regs.values[mask].op:
-        case Const(value) if value:
-            return []
-        case Apply("and", (a, b)):
-            return [*_conjuncts(regs, a), *_conjuncts(regs, b)]
-        case _:
-            return [mask]
 
 
 def _aligned(table: Table, elements: int) -> int:

@@ -101,6 +101,9 @@ class Generator(Arithmetic):
             coord = self.let(Coord(digit.name), I32, {digit.name})
             whole = self.apply("mod", start, self.const(LENGTH, I32))
             index, unit = self.apply("add", whole, coord), digit.name
+        elif self.counters and self.chance(0.6):
+            self.tail(table)
+            return
         elif self.chance(0.7):
             index = self.small(index, LENGTH)
         base: str | int = table.name
@@ -115,6 +118,25 @@ class Generator(Arithmetic):
             mask = self.apply("and", mask, self.known((BOOL,)))
         other = float(self.rng.integers(0, 4)) if table.dtype != BOOL else float(self.chance(0.5))
         op = Load(table.name, pointer.value.id, mask.value.id, other, unit, align)
+        digits = {*pointer.value.digits, *mask.value.digits}
+        self.let(op, table.dtype, digits, 6 if table.dtype.is_float else 1)
+
+    def tail(self, table: Table) -> None:
+        """A load that runs through an array from iteration to iteration, up to a limit."""
+        lanes = [d for d in self.digits if d.role == "reg"]
+        step = int(self.rng.integers(1, 9))
+        index = self.apply("mul", self.counters[-1], self.const(step, I32))
+        if lanes:
+            digit = lanes[self.pick(list(lanes))]
+            index = self.apply("add", index, self.let(Coord(digit.name), I32, {digit.name}))
+        limit = self.limits[self.pick(list(self.limits))]
+        mask = self.apply("lt", index, limit, dtype=BOOL)
+        if self.chance(0.3):
+            mask = self.apply("and", mask, self.known((BOOL,)))
+        natural = self.apply("ge", index, self.const(0, I32), dtype=BOOL)
+        mask = self.apply("and", natural, mask)
+        pointer = self.let(Address(table.name, index.value.id), POINTER, set(index.value.digits))
+        op = Load(table.name, pointer.value.id, mask.value.id, float(self.pick([0, 1])))
         digits = {*pointer.value.digits, *mask.value.digits}
         self.let(op, table.dtype, digits, 6 if table.dtype.is_float else 1)
 
@@ -205,13 +227,14 @@ class Generator(Arithmetic):
         heads = [self.state(Carried(digit, n), k, s) for n, (k, s) in
                  enumerate(zip(inits, spread, strict=True))]  # fmt: skip
         self.scope += heads
-        self.let(Coord(digit), I32, set())
+        self.counters.append(self.let(Coord(digit), I32, set()))
         self.depth += 1
         for _ in range(4):
             self.step()
         for known in self.unused(len(scope))[-2:]:
             self.store(known)
         self.depth -= 1
+        self.counters.pop()
         nexts = [self.following(h, s) for h, s in zip(heads, spread, strict=True)]
         body, self.body, self.scope = self.body, outer, scope
         ends = [self.state(Final(digit, n), k, s) for n, (k, s) in
@@ -259,6 +282,7 @@ def generate(seed: int, steps: int = 14) -> Case:
     for d in gen.digits:
         gen.let(Coord(d.name), I32, {d.name} if d.role == "reg" else set())
     gen.let(SizeArg("M"), (I32, I64)[gen.pick([0, 1])], set())
+    gen.limits = [gen.const(n, I32) for n in (0, 1, 5, 19, LENGTH)]
     for _ in range(steps):
         gen.step()
     for known in gen.unused(0)[-12:]:

@@ -73,6 +73,10 @@ class Arithmetic:
     scope: list[Known] = field(default_factory=list)
     count: int = 0
     loops: int = 0
+    limits: list[Known] = field(default_factory=list)
+    """Whole numbers up to which an index may run, known from the start."""
+    counters: list[Known] = field(default_factory=list)
+    """Coordinates of the loops that are open."""
     depth: int = 0
 
     def pick(self, options: tuple[object, ...] | list[object]) -> int:
