@@ -12,7 +12,6 @@ from hastec.ir.graph import (
     Define,
     Graph,
     Index,
-    Input,
     Node,
     NodeId,
     Present,
@@ -22,6 +21,7 @@ from hastec.ir.graph import (
     walk,
 )
 from hastec.ir.graph_builder import GraphBuilder
+from hastec.ir.infer import needs
 from hastec.ir.rewrite import rewrite
 from hastec.ir.substitute import inline_access
 from hastec.passes.laws import state_laws
@@ -69,9 +69,14 @@ def _inlinable(graph: Graph, node: Node, kept: set[NodeId]) -> bool:
         return False
     if any(p.name == node.op.name and (p.like or p.sparse) for p in graph.params):
         return False
-    readers = [n for n in graph.nodes if isinstance(n.op, Access | Present | Update | Convert)]
-    mine = [n for n in readers if n.op.table == node.id]  # type: ignore[union-attr]
-    return bool(mine) and all(isinstance(n.op, Access) for n in mine)
+    mine = [n.op for n in graph.nodes if _reads(n) == node.id]
+    return bool(mine) and all(isinstance(op, Access) for op in mine)
+
+
+def _reads(node: Node) -> NodeId | None:
+    """Return the table a node reads directly."""
+    op = node.op
+    return op.table if isinstance(op, Access | Present | Update | Convert) else None
 
 
 def _inline(graph: Graph, table: NodeId) -> Graph:
@@ -95,7 +100,8 @@ def _accepted(before: Graph, after: Graph, node: Node) -> bool:
 
 def _reductions(graph: Graph, roots: tuple[NodeId, ...]) -> frozenset[NodeId]:
     """Return the reductions that roots compute themselves (tables they read are memory)."""
-    nodes, found = graph.by_id, set[NodeId]()
+    nodes, ranks = graph.by_id, {r.name: r for r in graph.ranks}
+    found = set[NodeId]()
     stack, seen = list(roots), set[NodeId]()
     while stack:
         at = stack.pop()
@@ -104,21 +110,8 @@ def _reductions(graph: Graph, roots: tuple[NodeId, ...]) -> frozenset[NodeId]:
         seen.add(at)
         if isinstance(nodes[at].op, Reduce):
             found.add(at)
-        stack.extend(value_operands(graph, at))
+        stack.extend(needs(nodes[at].op, ranks))
     return frozenset(found)
-
-
-def value_operands(graph: Graph, node: NodeId) -> tuple[NodeId, ...]:
-    """Return the operands of a node that are values."""
-    return tuple(n.id for n in _direct(graph, node) if not n.is_table)
-
-
-def _direct(graph: Graph, node: NodeId) -> tuple[Node, ...]:
-    from hastec.ir.infer import needs
-
-    ranks = {r.name: r for r in graph.ranks}
-    nodes = graph.by_id
-    return tuple(nodes[i] for i in needs(nodes[node].op, ranks))
 
 
 def _pointwise(graph: Graph, node: Node) -> bool:
@@ -139,11 +132,10 @@ def _pointwise(graph: Graph, node: Node) -> bool:
 def _same_ranks(graph: Graph, reader: Node) -> bool:
     """Whether all definitions that use a reader have its ranks and no more."""
     for node in graph.nodes:
-        if isinstance(node.op, Define) and any(
-            n.id == reader.id for n in walk(graph, (node.op.body, *node.op.guards))
-        ):
-            if set(node.op.ranks) != set(reader.ranks):
-                return False
+        if not isinstance(node.op, Define) or set(node.op.ranks) == set(reader.ranks):
+            continue
+        if any(n.id == reader.id for n in walk(graph, (node.op.body, *node.op.guards))):
+            return False
     return True
 
 
@@ -185,8 +177,3 @@ def _name(graph: Graph, group: list[NodeId]) -> str:
         assert isinstance(op, Define)
         names.append(op.name)
     return f"{graph.name}_{'_'.join(names)}"
-
-
-def is_input(node: Node) -> bool:
-    """Whether a table is given by the caller."""
-    return isinstance(node.op, Input)

@@ -41,13 +41,13 @@ def facts_of(prover: Prover, condition: NodeId, truth: bool) -> Facts:
                 integers = all(prover.nodes[n].dtype.is_integer for n in (left, right))
                 if integers:
                     a, b = prover.form(left), prover.form(right)
-                    found += _comparison(fn if truth else _OPPOSITE[fn], a, b)
+                    found += _comparison(prover, fn if truth else _OPPOSITE[fn], a, b)
             case _:
                 pass
     return tuple(found)
 
 
-def _comparison(fn: str, a: Size, b: Size) -> tuple[Size, ...]:
+def _comparison(prover: Prover, fn: str, a: Size, b: Size) -> tuple[Size, ...]:
     match fn:
         case "lt":
             return (b - a - 1,)
@@ -60,7 +60,9 @@ def _comparison(fn: str, a: Size, b: Size) -> tuple[Size, ...]:
         case "eq":
             return (a - b, b - a)
         case _:
-            return ()
+            # Not equal, and never less: greater.
+            sides = (a - b, b - a)
+            return tuple(side - 1 for side in sides if prover.holds(side))
 
 
 def parts(nodes: Nodes, prover: Prover, op: Op, facts: Facts) -> Iterator[tuple[NodeId, Facts]]:

@@ -136,6 +136,9 @@ class Nodes:
         left, right = self.as_size(args[0]), self.as_size(args[1])
         if left is None or right is None:
             return None
+        if fn in ("div", "mod") and right.constant is None:
+            # Sizes are computed before anything else, and this one may be 0.
+            return None
         found = combine(_FOLDED[fn], left, right)
         if found is None:
             return None

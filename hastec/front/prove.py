@@ -33,26 +33,31 @@ class Prover:
         self.nodes = nodes
         self.indices = indices
         self.steps = 0
+        self.positive: frozenset[str] = frozenset()
+        """Sizes that are at least 1 for the proof at hand."""
 
     # ------------------------------------------------------------------------------ questions
     def holds(self, form: Size, facts: tuple[Size, ...] = ()) -> bool:
         """Return whether ``form`` is proven to be at least 0 where every fact is."""
         self.steps = MAX_STEPS
+        self.positive = frozenset(
+            name for fact in facts for name in fact.names() if fact == Size.of(name) - 1
+        )
         return self._holds(form, facts[-MAX_FACTS * 2 :], MAX_FACTS)
 
     def at_most(self, node: NodeId, limit: Size) -> bool:
         """Return whether ``node`` is proven never to exceed ``limit``."""
-        self.steps = MAX_STEPS
+        self.steps, self.positive = MAX_STEPS, frozenset()
         return any(self._certain(limit - top) for top in self._alternatives(node, up=True))
 
     def at_least_zero(self, node: NodeId) -> bool:
         """Return whether ``node`` is proven never to be negative."""
-        self.steps = MAX_STEPS
+        self.steps, self.positive = MAX_STEPS, frozenset()
         return any(self._certain(low) for low in self._alternatives(node, up=False))
 
     def top(self, node: NodeId) -> Size | None:
         """Return a size that ``node`` never exceeds, if one is found."""
-        self.steps = MAX_STEPS
+        self.steps, self.positive = MAX_STEPS, frozenset()
         for form in self._alternatives(node, up=True):
             found = next(self._extremes(form, True, MAX_DEPTH), None)
             if found is not None:
@@ -89,7 +94,10 @@ class Prover:
         return ()
 
     def _certain(self, form: Size) -> bool:
-        return any(always_le(ZERO, low) for low in self._extremes(form, False, MAX_DEPTH))
+        for low in self._extremes(form, False, MAX_DEPTH):
+            if always_le(ZERO, low, int(self.positive.issuperset(low.names()))):
+                return True
+        return False
 
     # ---------------------------------------------------------------------------------- forms
     def form(self, node: NodeId) -> Size:

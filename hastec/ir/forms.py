@@ -66,7 +66,7 @@ def lacks(form: Form, graph: Graph) -> Iterator[str]:
             yield from (f"region {name} has no schedule" for name in unscheduled)
         case Form.PLACED:
             for node, fmt in graph.formats:
-                if not all(part.order for part in fmt.parts):
+                if not all(part.order or not part.levels for part in fmt.parts):
                     yield f"the order of %{node} is not stated"
         case _ as never:
             assert_never(never)

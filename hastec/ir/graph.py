@@ -280,6 +280,17 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice a pass made about ``subject``: what was taken, why, and each thing rejected with
+    its reason. Kept so that the compiler can explain itself; nothing is decided by it."""
+
+    subject: str
+    chosen: str
+    reason: str
+    rejected: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A kernel's graph. ``outputs`` pairs the names of outputs (and ``inout`` tables) with the
     table node that holds the final state. ``formats`` is filled by the format pass and covers
@@ -296,6 +307,9 @@ class Graph:
     regions: tuple[Region, ...] = ()
     hints: tuple[tuple[str, int], ...] = ()
     """What a ``schedule`` block asks for: (``tile.m``, 64) …"""
+    candidates: tuple[tuple[NodeId, Format], ...] = ()
+    """Formats that may still be chosen for a table, until schedules settle which is."""
+    decisions: tuple[Decision, ...] = ()
     passed: tuple[str, ...] = ()
     """Names of the passes that ran, in order."""
 
@@ -315,6 +329,10 @@ class Graph:
     def param(self, name: str) -> Param:
         """Return the declaration called ``name``."""
         return next(p for p in self.params if p.name == name)
+
+    def format_of(self, table: NodeId) -> Format:
+        """Return the format chosen for a table (KeyError if none is)."""
+        return dict(self.formats)[table]
 
     @property
     def sizes(self) -> tuple[str, ...]:

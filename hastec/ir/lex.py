@@ -59,6 +59,11 @@ def quoted(name: str) -> str:
     return name if NAME.fullmatch(name) else json.dumps(name)
 
 
+def string(text: str) -> str:
+    """Return any text as a string token."""
+    return json.dumps(text)
+
+
 def show_span(span: Span | None) -> str:
     """Return a trailing comment that :func:`read_span` reads back; empty without a span."""
     if span is None:

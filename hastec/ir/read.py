@@ -7,10 +7,11 @@ sense is for :mod:`hastec.ir.verify` to say.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from hastec.ir.format import Format
-from hastec.ir.graph import Graph, Law, Monoid, Node, NodeId, Param, Rank, Region
+from hastec.ir.graph import Decision, Graph, Law, Monoid, Node, NodeId, Param, Rank, Region
 from hastec.ir.lex import TWICE, UNKNOWN, Cursor
 from hastec.ir.read_format import comma, read_format, read_size
 from hastec.ir.read_op import equals_ref, read_monoid, read_op, read_refs
@@ -64,6 +65,8 @@ class _Reader:
         self.regions: list[Region] = []
         self.hints: list[tuple[str, int]] = []
         self.passed: list[str] = []
+        self.candidates: list[tuple[NodeId, Format]] = []
+        self.decisions: list[Decision] = []
         self._known: set[NodeId] = set()
 
     def graph(self, name: str) -> Graph:
@@ -81,6 +84,8 @@ class _Reader:
             tuple(self.formats),
             tuple(self.regions),
             tuple(self.hints),
+            tuple(self.candidates),
+            tuple(self.decisions),
             tuple(self.passed),
         )
 
@@ -114,12 +119,34 @@ class _Reader:
             self.hints.append((cursor.name(), self._equals_integer()))
         elif cursor.accept("passed"):
             self.passed.append(cursor.name())
+        elif cursor.accept("candidate"):
+            self.candidates.append((cursor.ref(), self._colon_format()))
+        elif cursor.accept("decision"):
+            subject, chosen, reason = self._strings(3)
+            self.decisions.append(Decision(subject, chosen, reason))
+        elif cursor.accept("rejected"):
+            self._rejected()
         elif cursor.accept("region"):
             self.regions.append(self._region())
             return
         else:
             cursor.expected("a declaration, a node or a decision")
         cursor.end_line()
+
+    def _strings(self, count: int) -> list[str]:
+        found = [self.cursor.string()]
+        for _ in range(count - 1):
+            self.cursor.expect(",")
+            found.append(self.cursor.string())
+        return found
+
+    def _rejected(self) -> None:
+        """A rejected candidate belongs to the decision above it."""
+        what, why = self._strings(2)
+        if not self.decisions:
+            self.cursor.expected("a decision before what it rejects")
+        last = self.decisions[-1]
+        self.decisions[-1] = replace(last, rejected=(*last.rejected, (what, why)))
 
     # -------------------------------------------------------------------------------- declarations
     def _param(self, role: Role) -> Param:

@@ -125,6 +125,7 @@ def _renamed(graph: Graph, became: dict[NodeId, NodeId]) -> Graph:
             for w in graph.laws
         ),
         formats=tuple((became[i], fmt) for i, fmt in graph.formats),
+        candidates=tuple((became[i], fmt) for i, fmt in graph.candidates),
         regions=tuple(replace(r, stores=_all(r.stores, became.__getitem__)) for r in graph.regions),
     )
 
@@ -145,6 +146,7 @@ def drop_dead(graph: Graph) -> Graph:
         ranks=tuple(r for r in graph.ranks if r.name in ranks),
         laws=tuple(law for law in (_law(w, live) for w in graph.laws) if law.reduces),
         formats=tuple((i, fmt) for i, fmt in graph.formats if i in live),
+        candidates=tuple((i, fmt) for i, fmt in graph.candidates if i in live),
         regions=tuple(r for r in (_region(r, live) for r in graph.regions) if r.stores),
     )
 

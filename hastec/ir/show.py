@@ -10,6 +10,7 @@ from hastec.ir.graph import (
     Access,
     Const,
     Convert,
+    Decision,
     Define,
     Graph,
     Index,
@@ -30,7 +31,7 @@ from hastec.ir.graph import (
     Term,
     Update,
 )
-from hastec.ir.lex import quoted, show_span
+from hastec.ir.lex import quoted, show_span, string
 
 ShowSchedule = Callable[[object], str]
 
@@ -66,7 +67,18 @@ def _decisions(graph: Graph, schedule: ShowSchedule) -> list[str]:
     for region in graph.regions:
         lines += _region(region, schedule)
     lines += [f"hint {quoted(name)} = {value}" for name, value in graph.hints]
+    lines += [f"candidate %{node}: {show_format(fmt)}" for node, fmt in graph.candidates]
+    for decision in graph.decisions:
+        lines += _decision(decision)
     return lines + [f"passed {quoted(name)}" for name in graph.passed]
+
+
+def _decision(decision: Decision) -> list[str]:
+    text = ", ".join(string(t) for t in (decision.subject, decision.chosen, decision.reason))
+    return [
+        f"decision {text}",
+        *(f"rejected {string(what)}, {string(why)}" for what, why in decision.rejected),
+    ]
 
 
 # ------------------------------------------------------------------------------------ declarations

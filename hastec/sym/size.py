@@ -199,10 +199,10 @@ def _value(monomial: Monomial, sizes: Mapping[str, int]) -> int:
         match atom:
             case Name(name):
                 value *= sizes[name]
-            case Divided("/", left, right):
-                value *= left.evaluate(sizes) // right.evaluate(sizes)
-            case Divided(_, left, right):
-                value *= left.evaluate(sizes) % right.evaluate(sizes)
+            case Divided(op, left, right):
+                a, b = left.evaluate(sizes), right.evaluate(sizes)
+                # By a size that is 0: 0, like every bound of what has no entries.
+                value *= 0 if b == 0 else a // b if op == "/" else a % b
     return value
 
 

@@ -1,0 +1,31 @@
+"""What pricing knows of a call: sizes, how long fibres are, how large arrays are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ASSUMED_SIZE = 4096
+ASSUMED_LENGTH = 256.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Numbers under which a kernel is priced.
+
+    ``sizes`` by name; ``lengths`` the mean length of the fibres an array of starts delimits, by
+    the array's name (``W.1.pos``); ``numels`` the number of elements of arrays. What is missing
+    is assumed, so that a program can be priced before any data is seen.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, float] = field(default_factory=dict)
+    numels: Mapping[str, int] = field(default_factory=dict)
+
+    def size(self, name: str) -> int:
+        """Return a size, or what is assumed for one."""
+        return self.sizes.get(name, 12 if name.endswith(".halvings") else ASSUMED_SIZE)
+
+    def length(self, array: str) -> float:
+        """Return the mean length of fibres, or what is assumed."""
+        return self.lengths.get(array, ASSUMED_LENGTH)

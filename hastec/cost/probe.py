@@ -1,0 +1,124 @@
+"""Numbers a kernel's scalars take: by evaluation where possible, by what is known of tables else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hastec.cost.facts import Facts
+from hastec.ir.index import ValueId
+from hastec.ir.kernel import (
+    Address,
+    Apply,
+    Const,
+    Coord,
+    Kernel,
+    Load,
+    Reduce,
+    SizeArg,
+    Value,
+    arguments,
+)
+from hastec.sym.size import Size
+
+UNEVEN = 1.2
+"""How much longer the longest of a warp's fibres is than their mean, where nothing is known."""
+
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "min": min,
+    "max": max,
+    "div": lambda a, b: a // b if b else 0.0,
+    "mod": lambda a, b: a % b if b else 0.0,
+    "shr": lambda a, b: float(int(a) >> int(b)),
+    "shl": lambda a, b: float(int(a) << min(62, int(b))),
+    "bitand": lambda a, b: float(int(a) & int(b)),
+}
+
+
+@dataclass(slots=True)
+class Probe:
+    """Evaluates integer values of one kernel under facts."""
+
+    kernel: Kernel
+    facts: Facts
+    values: Mapping[ValueId, Value] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = self.kernel.values()
+
+    def number(self, value: ValueId, at: Mapping[str, float] | None = None) -> float:
+        """Return a value with digits at given coordinates (the others at 0)."""
+        return self._number(value, at or {}, {})
+
+    def _number(self, value: ValueId, at: Mapping[str, float], memo: dict[ValueId, float]) -> float:
+        found = memo.get(value)
+        if found is None:
+            found = memo[value] = self._evaluate(self.values[value], at, memo)
+        return found
+
+    def _evaluate(self, v: Value, at: Mapping[str, float], memo: dict[ValueId, float]) -> float:
+        match v.op:
+            case Const(number):
+                return float(number)
+            case SizeArg(name):
+                return float(self.facts.size(name))
+            case Coord(digit):
+                return at.get(digit, 0.0)
+            case Apply("sub", (a, b)) if (array := self._delimits(a, b)) is not None:
+                return self.facts.length(array)
+            case Apply("cast", (a,)):
+                return self._number(a, at, memo)
+            case Apply("where", (_, a, _)):
+                return self._number(a, at, memo)
+            case Apply(fn, (a, b)) if fn in _ARITHMETIC:
+                return _ARITHMETIC[fn](self._number(a, at, memo), self._number(b, at, memo))
+            case Reduce("max", arg, _):
+                number = self._number(arg, at, memo)
+                return number * UNEVEN if self._from_memory(arg) else number
+            case _:
+                return 0.0
+
+    def _delimits(self, stop: ValueId, start: ValueId) -> str | None:
+        """Return the array whose neighbouring entries are subtracted: a fibre's length."""
+        a, b = self.values[stop].op, self.values[start].op
+        if isinstance(a, Load) and isinstance(b, Load) and a.table == b.table:
+            return a.table
+        return None
+
+    def _from_memory(self, value: ValueId) -> bool:
+        op = self.values[value].op
+        return isinstance(op, Load) or any(self._from_memory(a) for a in arguments(op))
+
+    def gathers(self, pointer: ValueId, digit: str) -> bool:
+        """Whether an address depends, along a digit, on numbers read from memory."""
+        v = self.values[pointer]
+        if isinstance(v.op, Load):
+            return digit in v.digits
+        if digit not in v.digits:
+            return False
+        return any(self.gathers(a, digit) for a in arguments(v.op))
+
+    def stride(self, pointer: ValueId, digit: str) -> float:
+        """Return how many elements apart neighbours along a digit lie."""
+        return self._offset(pointer, {digit: 1.0}) - self._offset(pointer, {})
+
+    def _offset(self, pointer: ValueId, at: Mapping[str, float]) -> float:
+        op = self.values[pointer].op
+        if not isinstance(op, Address):
+            return 0.0
+        base = self._offset(op.base, at) if isinstance(op.base, int) else 0.0
+        return base + (self.number(op.offset, at) if op.offset is not None else 0.0)
+
+    def programs(self) -> float:
+        """Return the number of programs of a launch."""
+        total = 1.0
+        for _, size in self.kernel.grid:
+            total *= self.extent(size)
+        return total
+
+    def extent(self, size: Size) -> float:
+        """Return a size expression under the facts."""
+        return float(size.evaluate({n: self.facts.size(n) for n in size.names()}))

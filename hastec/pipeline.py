@@ -1,0 +1,50 @@
+"""Runs passes in order, checks what they promise, and tells observers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from hastec.diag import InternalError
+from hastec.ir.forms import Form, check
+from hastec.ir.graph import Graph
+from hastec.ir.verify import verify_graph
+from hastec.passes.base import Pass
+
+
+class Observer(Protocol):
+    """Sees every stage of a compilation, in order."""
+
+    def __call__(self, number: int, name: str, graph: Graph) -> None:
+        """Look at the graph after the pass ``name`` (number 0: as it was built)."""
+        ...
+
+
+def check_order(passes: Sequence[Pass]) -> None:
+    """Refuse an order in which a pass runs before what it needs is given."""
+    have = {Form.TYPED}
+    for step in passes:
+        lacking = sorted(f.value for f in step.needs - have)
+        if lacking:
+            raise InternalError(f"pass {step.name} needs {', '.join(lacking)} first")
+        have |= step.gives
+
+
+def run_passes(
+    graph: Graph, passes: Sequence[Pass], observers: Sequence[Observer] = (), verify: bool = True
+) -> Graph:
+    """Return the graph after all passes; every stage is verified and shown to observers."""
+    check_order(passes)
+    for observer in observers:
+        observer(0, "build", graph)
+    for number, step in enumerate(passes, start=1):
+        graph = step.run(graph)
+        graph = replace(graph, passed=(*graph.passed, step.name))
+        if verify:
+            verify_graph(graph)
+            for form in sorted(step.gives, key=lambda f: f.value):
+                check(form, graph)
+        for observer in observers:
+            observer(number, step.name, graph)
+    return graph

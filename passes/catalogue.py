@@ -1,0 +1,149 @@
+"""The formats a static sparse table may be given, with the bytes each would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hastec.ir.format import CodeSpec, Coord, Format, LevelSpec, Part
+from hastec.ir.graph import Param
+from hastec.levels.stats import Stats
+from hastec.target import Target
+
+ASSUMED_DENSITY = 0.3
+"""Density of a table that nobody has seen yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A format, the bytes it takes, and why it cannot be used ("" if it can)."""
+
+    format: Format
+    bytes: float
+    reason: str = ""
+
+
+def _level(kind: str, coord: Coord, **options: int | Coord) -> LevelSpec:
+    return LevelSpec(kind, coord, tuple(options.items()))
+
+
+def dense_format(rank: int) -> Format:
+    """Return the format that stores every entry in order."""
+    dims = tuple(f"i{n}" for n in range(rank))
+    return Format("dense", dims, (Part(tuple(_level("dense", Coord(d)) for d in dims)),))
+
+
+def compressed_format(rank: int) -> Format:
+    """Return dense dimensions around a compressed last one: CSR, a sparse vector."""
+    dims = tuple(f"i{n}" for n in range(rank))
+    levels = [_level("dense", Coord(d)) for d in dims[:-1]]
+    levels.append(_level("compressed", Coord(dims[-1])))
+    return Format("csr" if rank == 2 else "compressed", dims, (Part(tuple(levels)),))
+
+
+def csr(index: str) -> Format:
+    """Return compressed sparse rows."""
+    levels = (_level("dense", Coord("i")), _level("compressed", Coord("j")))
+    return Format("csr", ("i", "j"), (Part(levels, index=CodeSpec(index)),))
+
+
+def sell(rows: int, unit: int, index: CodeSpec) -> Format:
+    """Return sliced ELL: slices of ``rows`` rows padded to their longest, ``unit`` at a time."""
+    outer = Coord("i", "/", rows)
+    levels = (
+        _level("dense", outer),
+        _level("dense", Coord("i", "%", rows)),
+        _level("ragged", Coord("j"), pad=outer, unit=unit),
+    )
+    return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=(("c", rows),))
+
+
+def bsr(block: int) -> Format:
+    """Return block sparse rows with square blocks."""
+    levels = (
+        _level("dense", Coord("i", "/", block)),
+        _level("compressed", Coord("j", "/", block)),
+        _level("dense", Coord("i", "%", block)),
+        _level("dense", Coord("j", "%", block)),
+    )
+    arguments = (("r", block), ("c", block))
+    return Format("bsr", ("i", "j"), (Part(levels),), arguments=arguments)
+
+
+def bitmap() -> Format:
+    """Return a bit a coordinate and values for the set ones."""
+    levels = (_level("dense", Coord("i")), _level("bitmap", Coord("j")))
+    return Format("bitmap", ("i", "j"), (Part(levels),))
+
+
+def nm(keep: int, group: int) -> Format:
+    """Return n:m sparsity: ``keep`` of every ``group`` neighbours."""
+    levels = (
+        _level("dense", Coord("i")),
+        _level("dense", Coord("j", "/", group)),
+        _level("choose", Coord("j", "%", group), n=keep),
+    )
+    arguments = (("n", keep), ("m", group))
+    part = Part(levels, index=CodeSpec("u8"))
+    return Format("nm", ("i", "j"), (part,), arguments=arguments)
+
+
+def offers(param: Param, stats: Stats | None, target: Target) -> Iterator[Offer]:
+    """Yield every format for a static sparse table on a target."""
+    size = param.dtype.bytes
+    if len(param.shape) < 2:
+        yield Offer(compressed_format(len(param.shape)), 0.0)
+        return
+    rows, columns, entries = _extents(stats)
+    matrices = rows // max(1, _last_rows(stats)) if stats else 1
+    narrow = "u16" if stats is not None and columns <= 1 << 16 else "i32"
+    width = 2 if narrow == "u16" else 4
+    yield Offer(dense_format(len(param.shape)), float(rows * columns * size))
+    yield Offer(csr(narrow), entries * (size + width) + 4.0 * rows)
+    if target.threads != (1,):
+        unit = max(1, 16 // max(size, 2))
+        yield from _slices(stats, entries, size, width, narrow, unit)
+    yield Offer(bitmap(), entries * size + rows * columns / 4)
+    yield from _blocks(stats, entries, size)
+    yield _chosen(stats, rows, columns, size, matrices)
+
+
+def _extents(stats: Stats | None) -> tuple[int, int, float]:
+    if stats is None:
+        return 4096, 4096, 4096 * 4096 * ASSUMED_DENSITY
+    rows = 1
+    for extent in stats.shape[:-1]:
+        rows *= extent
+    return rows, stats.shape[-1], float(stats.entries)
+
+
+def _last_rows(stats: Stats) -> int:
+    return stats.shape[-2]
+
+
+def _slices(
+    stats: Stats | None, entries: float, size: int, width: int, narrow: str, unit: int
+) -> Iterator[Offer]:
+    padding = 1.15 if stats is None else stats.padding(32, unit)
+    yield Offer(sell(32, unit, CodeSpec(narrow)), entries * padding * (size + width))
+    if size <= 2:
+        fill = 1.1 if stats is None else stats.filler_rate(4)
+        delta = CodeSpec("delta", (("bits", 4),))
+        yield Offer(sell(32, unit, delta), entries * padding * fill * (size + 0.5))
+
+
+def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:
+    for block in (16, 32, 64):
+        filled = 0.3 if stats is None else stats.block_fill(block, block)
+        stored = entries / max(filled, 1e-9)
+        reason = "" if filled >= 0.5 else f"blocks of {block} are only {filled:.0%} full"
+        yield Offer(bsr(block), stored * size + 4 * stored / block**2, reason)
+
+
+def _chosen(
+    stats: Stats | None, rows: int, columns: int, size: int, matrices: int
+) -> Offer:
+    fits = stats is not None and stats.conforms(2, 4)
+    groups = rows * ((columns + 3) // 4)
+    reason = "" if fits else "more than 2 of some 4 neighbours are entries"
+    return Offer(nm(2, 4), groups * 2.0 * (size + 1), reason)

@@ -1,0 +1,111 @@
+"""Check: what the backends can compile of a graph, and when each table is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hastec.diag import Diagnostic, HasteError, Span
+from hastec.ir.forms import Form
+from hastec.ir.graph import (
+    BUILT_IN_MONOIDS,
+    Define,
+    Graph,
+    Node,
+    Param,
+    Reduce,
+    Select,
+    Time,
+    Update,
+    walk,
+)
+from hastec.ir.graph import Input
+
+NOT_LOWERED = "HST5001"
+_LATER: dict[Time, int] = {"static": 0, "request": 1, "step": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Refuse what has a meaning but no kernel yet; the graph is left as it is.
+
+    Raises HasteError HST5001 with every construct that the backends cannot compile.
+    """
+
+    name: ClassVar[str] = "check"
+    needs: ClassVar[frozenset[Form]] = frozenset({Form.TYPED})
+    gives: ClassVar[frozenset[Form]] = frozenset()
+
+    def run(self, graph: Graph) -> Graph:
+        """Return ``graph`` if the backends can compile all of it."""
+        found = tuple(missing(graph))
+        if found:
+            raise HasteError(*found)
+        return graph
+
+
+def missing(graph: Graph) -> Iterator[Diagnostic]:
+    """Yield one diagnostic for each construct without a lowering."""
+    for node in graph.nodes:
+        what = _construct(graph, node)
+        if what:
+            yield _diagnostic(what, node.span)
+    for param in graph.params:
+        what = _table(param)
+        if what:
+            yield _diagnostic(what, param.span)
+
+
+def _construct(graph: Graph, node: Node) -> str:
+    match node.op:
+        case Select(kind):
+            return f"the selection {kind}"
+        case Update():
+            return "an update of a table in place"
+        case Reduce(monoid, ranks) if monoid not in BUILT_IN_MONOIDS:
+            return f"the reduction {monoid} of the program's own"
+        case Reduce("argmax" | "argmin" as monoid, ranks) if len(ranks) > 1:
+            return f"{monoid} over several indices"
+        case Define(name):
+            declared = next((p for p in graph.params if p.name == name and p.role == "out"), None)
+            computed = declared is not None and declared.sparse and not declared.like
+            return f"the sparse output {name}, whose pattern is computed" if computed else ""
+        case _:
+            return ""
+
+
+def _table(param: Param) -> str:
+    if param.dtype.stores_only:
+        return f"the element type {param.dtype} of {param.name}"
+    fmt = param.format
+    if fmt is None:
+        return ""
+    if fmt.cut is not None:
+        return f"the run-time cut in the format of {param.name}"
+    codes = [p.values.name for p in fmt.parts if p.values.name != "raw"]
+    return f"the value code {codes[0]} of {param.name}" if codes else ""
+
+
+def _diagnostic(what: str, span: Span | None) -> Diagnostic:
+    return Diagnostic(
+        NOT_LOWERED,
+        f"{what} has no lowering yet: this program runs in the interpreter, not compiled",
+        span,
+        "use it for checking values at small sizes; compiled programs cannot contain it yet",
+    )
+
+
+def times(graph: Graph) -> dict[int, Time]:
+    """Return when each table is known: a computed one with the last of what it is made of."""
+    found: dict[int, Time] = {}
+    params = {p.name: p for p in graph.params}
+    for node in graph.nodes:
+        if not node.is_table:
+            continue
+        if isinstance(node.op, Input):
+            found[node.id] = params[node.op.name].time
+            continue
+        used = [found[n.id] for n in walk(graph, (node.id,)) if n.id in found]
+        found[node.id] = max(used, key=lambda t: _LATER[t], default="static")
+    return found

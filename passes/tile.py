@@ -1,0 +1,154 @@
+"""Tile: a schedule for every region, priced on the kernel it lowers to; this settles formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import ClassVar
+
+from hastec.cost import Facts
+from hastec.diag import Diagnostic, HasteError
+from hastec.ir.format import Format
+from hastec.ir.forms import Form
+from hastec.ir.graph import Decision, Graph, NodeId, Region
+from hastec.levels.registry import Registry, default_registry
+from hastec.lower import Work
+from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
+from hastec.passes.ranking import Ranking, rank
+from hastec.target import Target
+
+NO_SCHEDULE = "HST5002"
+MOST_COMBINATIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Choose the cheapest schedule, and with it the format of tables that have several.
+
+    before: ``region Y (%9)``; after: ``region Y (%9)`` with a schedule, every table one format
+    """
+
+    target: Target
+    facts: Facts = field(default_factory=Facts)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    registry: Registry = field(default_factory=default_registry)
+    limit: int = 160
+
+    name: ClassVar[str] = "tile"
+    needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED, Form.FORMATS})
+    gives: ClassVar[frozenset[Form]] = frozenset({Form.SCHEDULED})
+
+    def run(self, graph: Graph) -> Graph:
+        """Return the graph with a schedule a region; HST5002 if a region has none."""
+        settled = dict(graph.formats)
+        regions: list[Region] = []
+        decisions = list(graph.decisions)
+        for region in graph.regions:
+            options = self._options(graph, region, settled)
+            tried = [(formats, self._rank(graph, region, formats)) for formats in options]
+            able = [(f, r) for f, r in tried if r.ranked]
+            if not able:
+                raise self._none(graph, region, tried[0][1])
+            formats, ranking = min(able, key=lambda pair: pair[1].ranked[0].price.seconds)
+            settled.update(formats)
+            decisions += _format_decisions(graph, tried, formats)
+            decisions.append(_schedule_decision(region, ranking))
+            regions.append(replace(region, schedule=ranking.ranked[0].schedule))
+        return replace(
+            graph,
+            formats=tuple(sorted(settled.items())),
+            regions=tuple(regions),
+            candidates=(),
+            decisions=tuple(decisions),
+        )
+
+    def _options(
+        self, graph: Graph, region: Region, settled: Mapping[NodeId, Format]
+    ) -> list[dict[NodeId, Format]]:
+        """Return the formats to price a region under: every combination of what is still open."""
+        open_: dict[NodeId, list[Format]] = {}
+        mine = tables_of(graph, region)
+        for node, fmt in graph.candidates:
+            if node in mine and node not in settled:
+                open_.setdefault(node, []).append(fmt)
+        found = []
+        for choice in product(*open_.values()):
+            formats = dict(settled)
+            formats.update(zip(open_, choice, strict=True))
+            found.append(_with_likes(graph, formats))
+        return found[:MOST_COMBINATIONS]
+
+    def _rank(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Ranking:
+        work = self.work(graph, region, formats)
+        return rank(work, self.target, self.facts, self.sizes, self.limit)
+
+    def work(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Work:
+        """Return a region under formats, ready for lowering."""
+        mine = {n: f for n, f in formats.items() if n in tables_of(graph, region)}
+        return work_of(graph, region, layouts_of(graph, mine, self.registry))
+
+    def _none(self, graph: Graph, region: Region, ranking: Ranking) -> HasteError:
+        why = "; ".join(reason for reason, _ in ranking.refused) or "there is nothing to spread"
+        span = graph.node(region.stores[0]).span
+        message = f"{region.name} cannot be compiled for {self.target.name}: {why}"
+        advice = "declare a format whose levels can do this, or let the compiler choose one"
+        return HasteError(Diagnostic(NO_SCHEDULE, message, span, advice))
+
+
+def _with_likes(graph: Graph, formats: dict[NodeId, Format]) -> dict[NodeId, Format]:
+    """Give outputs the format of the table they are like."""
+    likes = {p.name: p.like for p in graph.params if p.like}
+    names = {table_name(graph.node(n)): n for n in formats}
+    for output, model in likes.items():
+        for node in graph.nodes:
+            if node.is_table and getattr(node.op, "name", "") == output and model in names:
+                formats[node.id] = formats[names[model]]
+    return formats
+
+
+def _format_decisions(
+    graph: Graph,
+    tried: list[tuple[dict[NodeId, Format], Ranking]],
+    chosen: dict[NodeId, Format],
+) -> Iterator[Decision]:
+    open_ = {n for n, _ in graph.candidates}
+    for node in sorted(open_ & set(chosen)):
+        best: dict[str, float] = {}
+        for formats, ranking in tried:
+            if ranking.ranked:
+                seconds = ranking.ranked[0].price.seconds
+                name = str(formats[node])
+                best[name] = min(seconds, best.get(name, seconds))
+        mine = str(chosen[node])
+        if mine not in best:
+            continue
+        others = tuple(
+            (name, f"{_us(seconds)} predicted, {seconds / best[mine]:.2f}x")
+            for name, seconds in sorted(best.items(), key=lambda kv: kv[1])
+            if name != mine
+        )
+        reason = f"{_us(best[mine])} predicted for its best schedule"
+        yield Decision(f"format of {table_name(graph.node(node))}", mine, reason, others)
+
+
+def _schedule_decision(region: Region, ranking: Ranking) -> Decision:
+    best = ranking.ranked[0]
+    cost = f"{_us(best.price.seconds)} predicted, bound by {best.price.bound}"
+    shown = tuple(
+        (_axes(r.schedule), f"{_us(r.price.seconds)} predicted, bound by {r.price.bound}")
+        for r in ranking.ranked[1:6]
+    )
+    refused = tuple((f"{n} schedules", why) for why, n in ranking.refused)
+    return Decision(f"schedule of {region.name}", _axes(best.schedule), cost, (*shown, *refused))
+
+
+def _axes(schedule: object) -> str:
+    axes = getattr(schedule, "axes", ())
+    stages = getattr(schedule, "stages", 1)
+    text = ", ".join(str(a) for a in axes)
+    return f"{text}, {stages} stages" if stages > 1 else text
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:.1f} us"
