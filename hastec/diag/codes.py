@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hastec.diag import codes_graph, codes_program, codes_tables
+from hastec.diag import codes_graph, codes_kernel, codes_program, codes_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,6 @@ def _collect(*tables: tuple[tuple[str, str, str], ...]) -> Mapping[str, Code]:
     return MappingProxyType({code: Code(code, title, text) for code, title, text in rows})
 
 
-CODES: Mapping[str, Code] = _collect(codes_graph.TABLE, codes_program.TABLE, codes_tables.TABLE)
+CODES: Mapping[str, Code] = _collect(
+    codes_graph.TABLE, codes_kernel.TABLE, codes_program.TABLE, codes_tables.TABLE
+)
