@@ -36,7 +36,7 @@ from hastec.ir.kernel import (
     ValueOp,
 )
 from hastec.ir.lex import Cursor
-from hastec.ir.size_read import read_size
+from hastec.ir.read_format import read_size
 from hastec.ir.types import BY_NAME, DType
 from hastec.sym.size import Size
 
