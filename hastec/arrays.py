@@ -229,7 +229,14 @@ def count_true(mask: Array) -> int:
 
 def divided(x: Array, by: int) -> Array:
     """Return natural numbers divided by a positive one, by a shift where that does."""
+    if by == 1:
+        return x
     return x // by if by & (by - 1) else x >> (by.bit_length() - 1)
+
+
+def remainder(x: Array, by: int) -> Array:
+    """Return what is left of natural numbers after division, by a mask where that does."""
+    return x % by if by & (by - 1) else x & (by - 1)
 
 
 def largest(x: Array) -> int:

@@ -16,6 +16,7 @@ from hastec.arrays import (
     arange,
     coordinates,
     count_at,
+    divided,
     first_true,
     flat,
     free_memory,
@@ -25,6 +26,7 @@ from hastec.arrays import (
     item,
     nonzero,
     put,
+    remainder,
     running,
     shaped,
 )
@@ -124,9 +126,9 @@ def _level_coords(layout: Layout, entries: Entries) -> tuple[Array, ...]:
             case "":
                 found.append(whole)
             case "/":
-                found.append(whole // coord.by)
+                found.append(divided(whole, coord.by))
             case "%":
-                found.append(whole % coord.by)
+                found.append(remainder(whole, coord.by))
     return tuple(found)
 
 
@@ -164,8 +166,8 @@ def _descend(at: Packing, last: bool) -> Array | None:
 def _no_room(at: Packing, level: Level, entry: int) -> TableError:
     nodes = at.nodes(level.number)
     fibre = running(nodes.first) - 1
-    mine = fibre[nodes.of[entry]]
-    count = item(flat(count_at(fibre, nodes.count)[mine]))
+    mine = item(nodes.spread(fibre), entry)
+    count = item(count_at(fibre, nodes.count), mine)
     above = tuple(item(at.coords[n], entry) for n in range(level.number))
     return fault(
         "HST4015",

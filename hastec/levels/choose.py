@@ -76,7 +76,7 @@ class Choose:
     def room(self, at: Packing) -> Array:
         """Return which entries are among the first ``n`` of their fibre."""
         nodes = at.nodes(self.number)
-        return (nodes.rank() < self.keep)[nodes.of]
+        return nodes.spread(nodes.rank() < self.keep)
 
     def pack(self, at: Packing) -> None:
         """Store ``n`` coordinates a fibre: those of entries, then the lowest without one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import lcm
 
-from hastec.arrays import full, largest, long, most_at, offsets, repeat
+from hastec.arrays import full, largest, long, most_at, nonzero, offsets, repeat
 from hastec.ir.format import LevelSpec
 from hastec.ir.index import Form
 from hastec.ir.types import I32
@@ -108,7 +108,8 @@ class Compressed:
         ordinal = self.index.place(nodes)
         group, groups = nodes.trail.group(n), at.groups(n)
         at.reserve(groups + 1, "int32")
-        longest = most_at(group, groups, ordinal + 1)
+        ends = nonzero(nodes.last())  # the largest ordinals
+        longest = most_at(group[ends], groups, ordinal[ends] + 1)
         whole = (longest + (unit - 1)) // unit * unit
         pos = at.counted(n, offsets(whole))
         at.store(f"{n}.pos", pos, "int32")
@@ -118,7 +119,7 @@ class Compressed:
         at.tell(f"{n}.halvings", largest(whole).bit_length())
         if self.padded:
             at.reserve(at.fibres(n), "int32")
-            lengths = most_at(nodes.trail.fibre(n), at.fibres(n), ordinal + 1)
+            lengths = most_at(nodes.trail.fibre(n)[ends], at.fibres(n), ordinal[ends] + 1)
             at.store(f"{n}.len", lengths, "int32")
 
     def unpack(self, at: Unpacking) -> None:

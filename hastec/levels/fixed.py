@@ -87,7 +87,7 @@ class Fixed:
         if not isinstance(k, int):
             return None
         nodes = at.nodes(self.number)
-        return (self.index.place(nodes) < k)[nodes.of]
+        return nodes.spread(self.index.place(nodes) < k)
 
     def pack(self, at: Packing) -> None:
         """Store coordinates and lengths; without ``k`` the longest fibre gives it."""

@@ -10,6 +10,7 @@ from hastec.arrays import (
     bytes_of,
     cast,
     concat,
+    count_true,
     full,
     nonzero,
     offsets,
@@ -28,7 +29,8 @@ class Nodes:
     """The positions of one level that entries stand at, in the order of the entries.
 
     ``coord`` is the level's coordinate there, ``first`` marks the first of each fibre, ``index``
-    is an entry at each position and ``of`` the position of every entry. ``trail`` stands at them.
+    is an entry at each position and ``of`` the position of every entry (None: each has its own).
+    ``trail`` stands at them.
     """
 
     level: int
@@ -36,12 +38,16 @@ class Nodes:
     coord: Array
     first: Array
     index: Array
-    of: Array
+    of: Array | None
 
     @property
     def count(self) -> int:
         """The number of positions."""
         return self.trail.length
+
+    def spread(self, x: Array) -> Array:
+        """Return what belongs to positions, for every entry."""
+        return x if self.of is None else x[self.of]
 
     def rank(self) -> Array:
         """Return how many positions of the same fibre come before each."""
@@ -80,24 +86,29 @@ class Packing(Trail):
     def nodes(self, level: int) -> Nodes:
         """Return the positions of a level; the levels above are placed."""
         opens = self.opens[level]
-        index = nonzero(opens)
-        trail = replace_arrays(self, index)
-        first = self.opens[level - 1][index] if level else arange(trail.length, self.like).eq(0)
-        return Nodes(level, trail, self.coords[level][index], first, index, running(opens) - 1)
+        every = count_true(opens) == self.length
+        index = arange(self.length, self.like) if every else nonzero(opens)
+        trail = replace_arrays(self, None if every else index)
+        coord = self.coords[level] if every else self.coords[level][index]
+        if not level:
+            first = arange(trail.length, self.like).eq(0)
+        else:
+            first = self.opens[level - 1] if every else self.opens[level - 1][index]
+        return Nodes(level, trail, coord, first, index, None if every else running(opens) - 1)
 
     def place(self, nodes: Nodes, ordinal: Array, start: Array | None = None) -> None:
         """Give the positions of a level their ordinals and, in fibre levels, starts."""
         level = nodes.level
         nodes.trail.ordinals[level] = ordinal
-        self.ordinals[level] = ordinal[nodes.of]
+        self.ordinals[level] = nodes.spread(ordinal)
         if start is not None:
             nodes.trail.starts[level] = start
-            self.starts[level] = start[nodes.of]
+            self.starts[level] = nodes.spread(start)
 
     def replace(self, nodes: Nodes, position: Array) -> None:
         """Give the positions of a level addresses that were not counted."""
         nodes.trail.replaced[nodes.level] = position
-        self.replaced[nodes.level] = position[nodes.of]
+        self.replaced[nodes.level] = nodes.spread(position)
 
     def make(self, count: int, kind: str, value: float = 0) -> Array:
         """Return an array of ``count`` copies of ``value`` that may be stored."""

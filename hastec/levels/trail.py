@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hastec.arrays import Array, item, zeros
+from hastec.arrays import Array, divided, item, remainder, zeros
 from hastec.diag import InternalError
 from hastec.ir.format import Digit
 from hastec.levels import placement
@@ -137,9 +137,9 @@ class Trail:
         return total
 
     def _value(self, digit: Digit, packed: int) -> Array:
-        value = self.ordinals[digit.level] // (digit.div * packed)
+        value = divided(self.ordinals[digit.level], digit.div * packed)
         if digit.extent and not placement.topmost(self.layout, digit):
-            value = value % max(1, digit.extent // packed)
+            value = remainder(value, max(1, digit.extent // packed))
         return value
 
     def _values(self, digit: Digit, packed: int) -> int:
@@ -148,16 +148,20 @@ class Trail:
         return -(-self.extent(digit.level) // digit.div) // packed
 
 
-def replace_arrays(trail: Trail, index: Array) -> Trail:
-    """Return a plain trail of the positions ``index``; sizes and totals are shared."""
+def replace_arrays(trail: Trail, index: Array | None) -> Trail:
+    """Return a plain trail of the positions ``index`` (None: all); sizes and totals are shared."""
+
+    def picked(arrays: dict[int, Array]) -> dict[int, Array]:
+        return {n: x if index is None else x[index] for n, x in arrays.items()}
+
     return Trail(
         trail.layout,
         trail.sizes,
         trail.like,
-        index.shape[0],
-        {n: x[index] for n, x in trail.ordinals.items()},
-        {n: x[index] for n, x in trail.starts.items()},
-        {n: x[index] for n, x in trail.replaced.items()},
+        trail.length if index is None else index.shape[0],
+        picked(trail.ordinals),
+        picked(trail.starts),
+        picked(trail.replaced),
         trail.totals,
     )
 
