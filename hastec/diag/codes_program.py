@@ -194,8 +194,8 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         "HST1022",
         "program too large",
-        "A kernel has at most 10 000 operations, a field of a monoid at most 200, functions written "
-        "out.",
+        "A kernel has at most 10 000 operations, a field of a monoid at most 200, with functions "
+        "written out.",
     ),
     # ----------------------------------------------------------------------- types and shapes
     (
