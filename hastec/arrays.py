@@ -172,6 +172,13 @@ def nonzero(mask: Array) -> Array:
     return array(torch_module().nonzero(mask).reshape(-1))
 
 
+def differs(x: Array, value: Number) -> Array:
+    """Return where elements are not ``value`` (NaN never is)."""
+    # GPUs compare no unsigned integers wider than a byte; their bits are as good.
+    wide = _workable(kind_of(x)) != kind_of(x)
+    return bits_of(x).ne(bits_of(full(1, value, kind_of(x), x))) if wide else x.ne(value)
+
+
 def coordinates(mask: Array) -> tuple[Array, ...]:
     """Return the coordinates at which a mask is true, one array a dimension, in index order."""
     found = torch_module().nonzero(mask, as_tuple=True)

@@ -16,6 +16,7 @@ from hastec.arrays import (
     arange,
     coordinates,
     count_at,
+    differs,
     divided,
     first_true,
     flat,
@@ -29,6 +30,7 @@ from hastec.arrays import (
     remainder,
     running,
     shaped,
+    take,
 )
 from hastec.diag import InternalError
 from hastec.levels import keys
@@ -224,11 +226,11 @@ def from_dense(x: Array, fill: float = 0.0) -> Entries:
     """
     if not x.shape:
         return Entries((), flat(x), ())
-    coords = coordinates(x.ne(fill))
+    coords = coordinates(differs(x, fill))
     index = coords[0]
     for coord, size in zip(coords[1:], x.shape[1:], strict=True):
         index = index * size + coord
-    return Entries(coords, flat(x)[index], tuple(x.shape))
+    return Entries(coords, take(flat(x), index), tuple(x.shape))
 
 
 def to_dense(entries: Entries, fill: float = 0.0) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hastec.arrays import Array, concat, item, nbytes, take
+from hastec.arrays import Array, bits_of, concat, item, kind_of, nbytes, take, view_as
 from hastec.levels.protocol import Layout
 
 
@@ -38,7 +38,8 @@ def joined(parts: Sequence[Entries], default: Entries | None = None) -> Entries:
         assert found is not None
         return found
     coords = tuple(concat(cs) for cs in zip(*(p.coords for p in parts), strict=True))
-    return Entries(coords, concat(p.values for p in parts), parts[0].shape)
+    values = view_as(concat(bits_of(p.values) for p in parts), kind_of(parts[0].values))
+    return Entries(coords, values, parts[0].shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
