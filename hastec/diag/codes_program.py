@@ -363,7 +363,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "HST3012",
-        "format made of itself",
-        "Formats may use other formats, 16 deep, but not themselves.",
+        "format made of itself, or too large",
+        "Formats may use other formats, 16 deep, but not themselves, and have at most 16 parts.",
     ),
 )

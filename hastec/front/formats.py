@@ -13,6 +13,7 @@ from hastec.grammar import ast
 from hastec.ir.format import Coord, Cut, Format, LevelSpec, Part
 from hastec.text import counted
 
+MAX_PARTS = 16
 MAX_INSIDE = 16
 """How deep formats may use formats."""
 
@@ -122,7 +123,13 @@ class _Expansion:
             case ast.Levels():
                 return self._levels(layout)
             case ast.Sum(parts):
-                return tuple(p for part in parts for p in self._plain(part, "a sum")), None
+                found: list[Part] = []
+                for part in parts:
+                    found += self._plain(part, "a sum")
+                    if len(found) > MAX_PARTS:
+                        message = f"this format has more than {MAX_PARTS} parts"
+                        raise fault("HST3012", message, layout.span, "use fewer parts")
+                return tuple(found), None
             case ast.Cut(condition, below, above):
                 cut = self._cut(condition)
                 for half in (below, above):

@@ -12,7 +12,7 @@ from hastec.front.extents import infer_extents
 from hastec.front.fault import Abandon, fault
 from hastec.front.finish import finish, live
 from hastec.front.formats import Catalogue
-from hastec.front.nodes import Nodes
+from hastec.front.nodes import MAX_NODES, Nodes
 from hastec.front.ranks import declared_span, two_meanings
 from hastec.front.scope import Broken, Table
 from hastec.front.sizes import is_size, size_names
@@ -20,6 +20,7 @@ from hastec.front.state import Program, State
 from hastec.front.statement import statement
 from hastec.front.stored import check_stored
 from hastec.grammar import ast
+from hastec.grammar.parser import MAX_ERRORS
 from hastec.ir.graph import Graph, Input, NodeId, Param
 from hastec.ir.types import BY_NAME
 
@@ -36,6 +37,8 @@ def build_kernel(
     s.later = {stmt.target.name: stmt.target.span for stmt in reversed(decl.body)}
     for stmt in decl.body:
         _statement(s, stmt)
+        if len(s.problems) >= MAX_ERRORS or len(s.nodes.all) >= MAX_NODES:
+            break
     _raise(s)
     outputs = _outputs(s, decl)
     _raise(s)

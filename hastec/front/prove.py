@@ -20,6 +20,7 @@ from hastec.sym.size import Atom, Divided, Monomial, Name, Size
 
 MAX_STEPS = 400
 MAX_DEPTH = 12
+MAX_TERMS = 64
 MAX_FACTS = 4
 
 ZERO = Size()
@@ -137,7 +138,7 @@ class Prover:
         atom = self._innermost(form)
         if atom is None:
             yield form
-        if atom is None or depth == 0 or self.steps < 0:
+        if atom is None or depth == 0 or self.steps < 0 or len(form.terms) > MAX_TERMS:
             return
         slope, rest = _split(form, atom)
         if slope is None:
