@@ -57,13 +57,17 @@ def _relative(
 
 def _softmax(b: GraphBuilder, rank: str, guards: tuple[NodeId, ...], arg: NodeId) -> NodeId:
     floor, total = _relative(b, (rank,), guards, arg)
+    weight = b.map("exp", b.map("sub", arg, floor))
+    share = b.map("mul", weight, _inverse(b, total))
+    return behind(b, guards, share, b.const(0.0, b.nodes[total].dtype))
+
+
+def _inverse(b: GraphBuilder, total: NodeId) -> NodeId:
+    """One over a sum; 0 where it is 0, so that nothing over nothing is nothing."""
     dtype = b.nodes[total].dtype
     zero = b.const(0.0, dtype)
-    inverse = b.map(
-        "where", b.map("eq", total, zero), zero, b.map("div", b.const(1.0, dtype), total)
-    )
-    weight = b.map("exp", b.map("sub", arg, floor))
-    return behind(b, guards, b.map("mul", weight, inverse), zero)
+    share = b.map("div", b.const(1.0, dtype), total)
+    return b.map("where", b.map("eq", total, zero), zero, share)
 
 
 def behind(b: GraphBuilder, guards: tuple[NodeId, ...], value: NodeId, other: NodeId) -> NodeId:
@@ -117,7 +121,10 @@ def _sum(
 
 
 def _share(b: GraphBuilder, arg: NodeId) -> NodeId | None:
-    """exp(s - (floor + log total)) is exp(s - floor) / total: the form a rescale law knows."""
+    """exp(s - (floor + log total)) is exp(s - floor) / total: the form a rescale law knows.
+
+    Where every score is -inf that is 0 / 0; like a softmax it is 0 then.
+    """
     match b.nodes[arg].op:
         case Map("sub", (score, lse)):
             pass
@@ -130,9 +137,8 @@ def _share(b: GraphBuilder, arg: NodeId) -> NodeId | None:
             return None
     match b.nodes[log].op:
         case Map("log", (total,)):
-            one = b.const(1.0, b.nodes[total].dtype)
             weight = b.map("exp", b.map("sub", score, floor))
-            return b.map("mul", weight, b.map("div", one, total))
+            return b.map("mul", weight, _inverse(b, total))
         case _:
             return None
 

@@ -140,9 +140,7 @@ def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:
         yield Offer(bsr(block), stored * size + 4 * stored / block**2, reason)
 
 
-def _chosen(
-    stats: Stats | None, rows: int, columns: int, size: int, matrices: int
-) -> Offer:
+def _chosen(stats: Stats | None, rows: int, columns: int, size: int, matrices: int) -> Offer:
     fits = stats is not None and stats.conforms(2, 4)
     groups = rows * ((columns + 3) // 4)
     reason = "" if fits else "more than 2 of some 4 neighbours are entries"

@@ -98,7 +98,9 @@ class ChooseFormats:
         return asked and offer.format.dense
 
 
-def _likes(graph: Graph, formats: Mapping[NodeId, Format]) -> Iterator[tuple[NodeId, Format]] | dict[NodeId, Format]:
+def _likes(
+    graph: Graph, formats: Mapping[NodeId, Format]
+) -> Iterator[tuple[NodeId, Format]] | dict[NodeId, Format]:
     """Return the formats of outputs that have the pattern of a table whose format is fixed."""
     names = {table_name(graph.node(n)): fmt for n, fmt in formats.items()}
     found = {}

@@ -54,7 +54,7 @@ class Fuse:
                 break
             tried = _normal(_inline(graph, todo.id))
             if _accepted(graph, tried, todo):
-                graph = tried
+                graph, kept = tried, set()
             else:
                 kept.add(todo.id)
         return replace(state_laws(graph), regions=regions(graph))
@@ -93,9 +93,39 @@ def _accepted(before: Graph, after: Graph, node: Node) -> bool:
     assert isinstance(node.op, Define)
     if not _reductions(before, (*node.op.guards, node.op.body)):
         return True
-    if len(after.laws) > len(before.laws):
+    if _joined(after) > _joined(before):
         return True
-    return _pointwise(before, node)
+    return _within_law(before, node) or _pointwise(before, node)
+
+
+def _joined(graph: Graph) -> int:
+    """Return how many reductions run beside the maximum they are taken relative to."""
+    return sum(len(law.reduces) for law in graph.laws)
+
+
+def _within_law(graph: Graph, node: Node) -> bool:
+    """Whether one law's reductions, which share a pass, are all that read a definition."""
+    readers = {n.id for n in graph.nodes if _reads(n) == node.id}
+    if len(readers) != 1:
+        return False
+    users = {n.id for n in graph.nodes if isinstance(n.op, Reduce) and _direct(graph, n, readers)}
+    return any(users and users <= {law.on, *law.reduces} for law in graph.laws)
+
+
+def _direct(graph: Graph, reduce: Node, readers: set[NodeId]) -> bool:
+    """Whether a reduction reads a table in its own argument, outside reductions within."""
+    assert isinstance(reduce.op, Reduce)
+    ranks, nodes = {r.name: r for r in graph.ranks}, graph.by_id
+    stack, seen = list(reduce.op.args), set[NodeId]()
+    while stack:
+        at = stack.pop()
+        if at in readers:
+            return True
+        if at in seen or nodes[at].is_table or isinstance(nodes[at].op, Reduce):
+            continue
+        seen.add(at)
+        stack.extend(needs(nodes[at].op, ranks))
+    return False
 
 
 def _reductions(graph: Graph, roots: tuple[NodeId, ...]) -> frozenset[NodeId]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hastec.ir.graph import (
+    Access,
     Define,
     Graph,
     Index,
     Node,
     NodeId,
     Op,
+    Present,
+    Rank,
     Reduce,
     Select,
     Softmax,
@@ -29,14 +32,42 @@ def unify(graph: Graph) -> Graph:
     before: ``m = max[j](s[j]); l = sum[j.1](exp(s[j.1] - m))``; after: both over ``j``
     """
     for later in reversed(graph.ranks):
-        for earlier in graph.ranks:
-            if earlier.name == later.name:
-                break
-            same = (earlier.lo, earlier.hi) == (later.lo, later.hi)
-            if same and _apart(graph, earlier.name, later.name):
-                graph = _rename(graph, later.name, earlier.name)
+        for earlier in _alike(graph, later):
+            if _apart(graph, earlier, later.name):
+                graph = _rename(graph, later.name, earlier)
                 break
     return graph
+
+
+def _alike(graph: Graph, later: Rank) -> list[str]:
+    """Return earlier ranks with the same range, those that index the same dimensions first."""
+    names = [r.name for r in graph.ranks]
+    before = graph.ranks[: names.index(later.name)] if later.name in names else ()
+    places = _places(graph)
+    mine = places.get(later.name, frozenset())
+
+    def likeness(rank: Rank) -> tuple[int, bool]:
+        stem = rank.name.split(".")[0] == later.name.split(".")[0]
+        return len(mine & places.get(rank.name, frozenset())), stem
+
+    same = [r for r in before if (r.lo, r.hi) == (later.lo, later.hi)]
+    return [r.name for r in sorted(same, key=likeness, reverse=True)]
+
+
+def _places(graph: Graph) -> dict[str, frozenset[tuple[NodeId, int]]]:
+    """Return, for every rank, the dimensions of tables that it alone indexes."""
+    found: dict[str, set[tuple[NodeId, int]]] = {}
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Access | Present):
+            for n, sub in enumerate(op.subs):
+                index = graph.node(sub).op
+                if isinstance(index, Index):
+                    found.setdefault(index.rank, set()).add((op.table, n))
+        elif isinstance(op, Define):
+            for n, rank in enumerate(op.ranks):
+                found.setdefault(rank, set()).add((node.id, n))
+    return {rank: frozenset(places) for rank, places in found.items()}
 
 
 def _apart(graph: Graph, left: str, right: str) -> bool:
@@ -68,9 +99,11 @@ def _clash(graph: Graph, binder: Node, pair: frozenset[str]) -> bool:
         op = nodes[at].op
         varies = needed | frozenset(nodes[at].ranks)
         mine = frozenset(binds(op))
-        if mine & other and (varies & held or not isinstance(binder.op, Reduce | Softmax)):
-            return True
-        inside = held if isinstance(op, Define | Update | Select) else held | mine
+        table = isinstance(op, Define | Update | Select)
+        if not table and mine & other:
+            if varies & held or not isinstance(binder.op, Reduce | Softmax):
+                return True
+        inside = held if table else held | mine
         stack += [(o, inside, varies if nodes[o].is_table else needed) for o in operands(op)]
     return False
 

@@ -52,7 +52,8 @@ class TritonBackend:
     def emit(self, kernel: Kernel, lines: Mapping[int, str], target: Target) -> Emitted:
         """Return a stand-alone module."""
         nvidia = not (self.interpret or target.arch.startswith("gfx"))
-        return Emitted(emit_source(kernel, lines, POPCOUNT if nvidia else ""), ".py")
+        popc = POPCOUNT if nvidia else ""
+        return Emitted(emit_source(kernel, lines, popc, self.interpret), ".py")
 
     def build(self, emitted: Emitted, kernel: Kernel, target: Target) -> Built:
         """Compile; facts are read off the machine code of NVIDIA targets."""

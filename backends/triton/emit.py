@@ -49,6 +49,7 @@ class Writer:
     kernel: Kernel
     lines: Mapping[int, str]
     popc: str = ""
+    interpreted: bool = False
     plan: Plan = field(init=False)
     names: dict[tuple[ValueId, Lanes], str] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
@@ -272,6 +273,9 @@ class Writer:
         columns = tuple(d for d in right.digits if d not in op.over)
         a = self._matrix(left, rows, op.over)
         b = self._matrix(right, op.over, columns)
+        if self.interpreted and left.dtype == BF16:
+            # Triton's interpreter multiplies the bits of bf16; its f32 product is the same.
+            a, b = (f"tl.cast({x}, tl.float32)" for x in (a, b))
         precision = ', input_precision="ieee"' if left.dtype.bits >= 32 else ""
         acc = ""
         if op.acc is not None:
@@ -415,13 +419,16 @@ class Writer:
 
 
 # ------------------------------------------------------------------------------------------ whole
-def emit_source(kernel: Kernel, lines: Mapping[int, str], popc: str = "") -> str:
+def emit_source(
+    kernel: Kernel, lines: Mapping[int, str], popc: str = "", interpreted: bool = False
+) -> str:
     """Return a stand-alone module that holds the kernel.
 
     ``lines`` is the program's text by line number, shown beside the code it became. ``popc`` names
-    a function that counts bits ("" for one in plain arithmetic).
+    a function that counts bits ("" for one in plain arithmetic); ``interpreted`` avoids what only
+    the interpreter gets wrong.
     """
-    w = Writer(kernel, lines, popc.rsplit(".", 2)[-1] and ".".join(popc.rsplit(".", 2)[-2:]))
+    w = Writer(kernel, lines, ".".join(popc.split(".")[-2:]), interpreted)
     _grid(w)
     w.block(kernel.body)
     names = [identifier(t.name) for t in kernel.tables]

@@ -8,8 +8,12 @@ from hastec.ir import arith
 from hastec.ir.define import Definitions
 from hastec.ir.index import Form, Interval, ValueId
 from hastec.ir.kernel import POINTER, Address, Const, Coord, Load, SizeArg, Store, Value
-from hastec.ir.types import I32, I64
+from hastec.ir.types import I32, I64, DType
 from hastec.sym.size import Divided, Name, Size
+
+
+RUN = 16
+"""Bytes a thread reads with one access."""
 
 
 class Indexing(Definitions):
@@ -165,12 +169,20 @@ class Indexing(Definitions):
                 break
         return found, divisor(rest)
 
+    def _too_wide(self, digit: str, dtype: DType) -> bool:
+        """Whether a run along a register digit is more than one access of a thread can read."""
+        d = self.digits[digit]
+        lanes = any(x.role == "thread" for x in self.digits.values())
+        return lanes and d.role == "reg" and (d.extent or 1) * dtype.bytes > RUN
+
     def load(
         self, table: str, form: Form, mask: Value | None = None, other: float = 0, hint: str = ""
     ) -> Value:
         """Return what lies at an index of a table; ``other`` where ``mask`` is false."""
         pointer = self.pointer(table, form)
         unit, align = self.unit(form)
+        if unit and self._too_wide(unit, self.tables[table].dtype):
+            unit = ""
         op = Load(table, pointer.id, None if mask is None else mask.id, other, unit, align)
         return self.define(op, self.tables[table].dtype, self.digits_of(pointer, mask), hint)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from hastec.ir.graph import Map, NodeId, Reduce
+from hastec.ir.graph import Access, Index, Map, NodeId, Present, Reduce
 from hastec.ir.schedule import Lead, Schedule
 from hastec.lower.axes import AxisFacts
 from hastec.lower.spread import Spread, build
@@ -65,10 +65,28 @@ def tile_schedules(
             spreads[f.name] = _tile(f, widths[f.name]) if f.name in widths else _alone(f)
         if _elements(widths) > 1 << 15:
             continue
-        order = tuple(f.name for f in (*rest, *(f for f in facts if f.name in tiled)))
+        order = (*(f.name for f in rest), *_row_major(work, facts, tiled))
         nodes = tuple(p.node for p in dots)
         for warps, stages in ((4, 1), (4, 3), (8, 3)):
             yield build(spreads, leads, order, nodes, stages=stages, threads=warps * target.lanes)
+
+
+def _row_major(work: Work, facts: tuple[AxisFacts, ...], tiled: frozenset[str]) -> tuple[str, ...]:
+    """Order tiles such that, in most tables, the one with unit stride comes last."""
+    ranks = {f.rank: f.name for f in facts if f.name in tiled}
+    above: dict[str, set[str]] = {name: set() for name in ranks.values()}
+    for access in work.accesses():
+        assert isinstance(access.op, Access | Present)
+        subs = (work.nodes[s].op for s in access.op.subs)
+        mine = [ranks[s.rank] for s in subs if isinstance(s, Index) and s.rank in ranks]
+        for n, name in enumerate(mine):
+            above[name].update(mine[:n])
+    order: list[str] = []
+    while len(order) < len(above):
+        left = [a for a in above if a not in order]
+        free = [a for a in left if not above[a] - set(order) - {a}]
+        order.append((free or left)[0])
+    return tuple(order)
 
 
 def _elements(widths: dict[str, int]) -> int:
