@@ -77,7 +77,8 @@ def entry(
 def wrong_rank(table: Table, given: int, span: Span) -> HasteError:
     """Return the error for a wrong number of subscripts."""
     dims = counted(len(table.shape), "dimension")
-    message = f"`{table.name}` has {dims}, and {counted(given, 'subscript')} stand here"
+    stand = "stands" if given == 1 else "stand"
+    message = f"`{table.name}` has {dims}, and {counted(given, 'subscript')} {stand} here"
     shape = ", ".join(map(str, table.shape))
     note = Note(f"`{table.name}` is [{shape}]", table.span)
     return fault("HST2004", message, span, f"write one subscript for each of [{shape}]", note)

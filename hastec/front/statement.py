@@ -18,6 +18,7 @@ from hastec.front.state import State
 from hastec.grammar import ast
 from hastec.ir.graph import Define, NodeId, Param, Reduce, Select, Softmax, Update
 from hastec.ir.types import BOOL, DType, Kind
+from hastec.text import counted
 
 MAX_RANK = 8
 HEAVY = (Reduce, Softmax, Select)
@@ -35,7 +36,7 @@ def statement(s: State, stmt: ast.Statement) -> None:
     _check_define(s, stmt, param)
     if stmt.subs is None and not (param and not param.shape):
         if param:
-            message = f"the output `{name}` has {len(param.shape)} dimensions"
+            message = f"the output `{name}` has {counted(len(param.shape), 'dimension')}"
             first = ", ".join(str(d).lower()[:1] for d in param.shape)
             raise fault("HST2004", message, span, f"write `{name}[{first}] = …`")
         s.tables[name] = _by_name(s, stmt)
@@ -105,7 +106,8 @@ def _left(s: State, stmt: ast.Statement, param: Param | None, scope: Scope) -> l
     found: list[IndexVar] = []
     subs = stmt.subs or ()
     if param and len(subs) != len(param.shape):
-        message = f"`{stmt.target.name}` has {len(param.shape)} dimensions, not {len(subs)}"
+        has = counted(len(param.shape), "dimension")
+        message = f"`{stmt.target.name}` has {has}, not {len(subs)}"
         note = Note("declared here", param.span)
         raise fault("HST2004", message, stmt.target.span, "write one index for each", note)
     if len(subs) > MAX_RANK:
