@@ -304,3 +304,39 @@ def test_histogram_through_a_condition() -> None:
     graph = kernel("to: i32[N]", "y: i32[V]", "y[v] = sum[n, to[n] == v] 1")
     found = run(graph, {"V": 4}, to=np.array([0, 3, -1, 3, 9]))["y"]
     assert found.tolist() == [1, 0, 0, 2]
+
+
+def test_selection_in_an_expression_with_a_reduction_for_its_key() -> None:
+    graph = kernel("q: f32[H, D], k: f32[L, D], n: i32[H]", "y: f32[H], z: f32[H]",
+                   "y[h] = sum[l in topk[l](sum[d < n[h]] q[h, d] * k[l, d]; k = 2)] l",
+                   "z[h] = sum[d < n[h], l in top_p[l](soft(q, h, d) + k[l, d] * 0; p = 1e-6)] l",
+                   before="fn soft(q, h, d) = softmax[d](q[h, d])")  # fmt: skip
+    q, k = RNG.uniform(-1, 1, (3, 4)), RNG.uniform(-1, 1, (6, 4))
+    n = np.array([1, 4, 3])
+    found = run(graph, q=q, k=k, n=n)
+    for h in range(3):
+        scores = k[:, : n[h]] @ q[h, : n[h]]
+        assert found["y"][h] == np.flatnonzero(top(scores, 2)).sum()
+    assert found["z"].tolist() == [0, 0, 0]  # all keys of a place are equal: the first is enough
+
+
+def test_definition_by_name_over_a_part() -> None:
+    graph = kernel("x: f32[N]", "y: f32[N]",
+                   "t = x[i] + sum[j] x[j]  for i < 3, x[i] > 0",
+                   "u = x[i] * 2  for i in 2 .. 5",
+                   "y[i] = t + u")  # fmt: skip
+    at = np.arange(8)
+    want = np.where((at < 3) & (X > 0), X + X.sum(), 0) + np.where((at >= 2) & (at < 5), 2 * X, 0)
+    assert np.allclose(run(graph, x=X)["y"], want, atol=1e-4)
+
+
+def test_counts_are_known_to_be_small() -> None:
+    """A sum of truth values is at most the number of places, a choice between two both of them."""
+    graph = kernel("x: f32[N], w: f32[N + 1], i8s: i8[N], v: f32[256]", "y: f32[N], z: f32[N]",
+                   "y[i] = w[sum[j](x[j] < x[i])]",
+                   "z[i] = v[i8s[i] + 128] + w[1 if x[i] > 0 else 0]")  # fmt: skip
+    w, v = np.arange(9.0), np.arange(256.0)
+    small = RNG.integers(-128, 128, 8).astype(np.int8)
+    found = run(graph, x=X, w=w, i8s=small, v=v)
+    assert found["y"].tolist() == [np.sum(x > X) for x in X]
+    assert found["z"].tolist() == (small.astype(int) + 128 + (X > 0)).tolist()
