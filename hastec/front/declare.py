@@ -14,7 +14,7 @@ from hastec.front.sizes import combine, declared_size, size_names
 from hastec.grammar import ast
 from hastec.ir.format import CodeSpec, Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Param, Time
-from hastec.ir.types import BY_NAME, DType
+from hastec.ir.types import BY_NAME, DType, Kind
 from hastec.sym.size import Size
 from hastec.text import counted
 
@@ -45,6 +45,7 @@ def declare(
         message = f"`{decl.name.name}` has {counted(len(shape), 'dimension')}, more than {MAX_RANK}"
         raise fault("HST2012", message, decl.span, "join some of them")
     words = _adjectives(decl, output)
+    _check_fill(words, dtype)
     layout = _format(decl, catalogue, scalars, words.sparse, dtype)
     partial = layout is not None and bool(layout.parts[0].levels) and not layout.dense
     role: Literal["in", "out", "inout"] = "out" if output else "inout" if words.inout else "in"
@@ -127,6 +128,20 @@ def _sparse_options(words: _Adjectives, call: ast.Call, output: bool) -> None:
         message = "`cap` is how many entries an output has room for: a positive integer"
         raise fault("HST3008", message, call.span, "write `sparse(cap = 1024)` on an output")
     words.cap = int(cap) if "cap" in given else 0
+
+
+def _check_fill(words: _Adjectives, dtype: DType) -> None:
+    """Report a fill that is no value of the table's type."""
+    if dtype.is_float:
+        return
+    low, high = 0, 1
+    if dtype.is_integer:
+        signed = dtype.kind is Kind.INT
+        low, high = -(2 ** (dtype.bits - 1)) if signed else 0, 2 ** (dtype.bits - signed) - 1
+    if not (low <= words.fill <= high and words.fill == int(words.fill)):
+        message = f"the fill {words.fill:g} is no value of type {dtype}"
+        help_ = f"write an integer in {low} .. {high}, or use a floating-point table"
+        raise fault("HST3008", message, words.seen["sparse"], help_)
 
 
 def _constant(expr: ast.Expr) -> int | float:
