@@ -95,7 +95,6 @@ def offers(param: Param, stats: Stats | None, target: Target) -> Iterator[Offer]
         yield Offer(compressed_format(len(param.shape)), 0.0)
         return
     rows, columns, entries = _extents(stats)
-    matrices = rows // max(1, _last_rows(stats)) if stats else 1
     narrow = "u16" if stats is not None and columns <= 1 << 16 else "i32"
     width = 2 if narrow == "u16" else 4
     yield Offer(dense_format(len(param.shape)), float(rows * columns * size))
@@ -105,7 +104,7 @@ def offers(param: Param, stats: Stats | None, target: Target) -> Iterator[Offer]
         yield from _slices(stats, entries, size, width, narrow, unit)
     yield Offer(bitmap(), entries * size + rows * columns / 4)
     yield from _blocks(stats, entries, size)
-    yield _chosen(stats, rows, columns, size, matrices)
+    yield _chosen(stats, rows, columns, size)
 
 
 def _extents(stats: Stats | None) -> tuple[int, int, float]:
@@ -117,31 +116,39 @@ def _extents(stats: Stats | None) -> tuple[int, int, float]:
     return rows, stats.shape[-1], float(stats.entries)
 
 
-def _last_rows(stats: Stats) -> int:
-    return stats.shape[-2]
-
-
 def _slices(
     stats: Stats | None, entries: float, size: int, width: int, narrow: str, unit: int
 ) -> Iterator[Offer]:
-    padding = 1.15 if stats is None else stats.padding(32, unit)
+    padding = 1.15 if stats is None else stats.padding(32, 1, unit)
     yield Offer(sell(32, unit, CodeSpec(narrow)), entries * padding * (size + width))
     if size <= 2:
-        fill = 1.1 if stats is None else stats.filler_rate(4)
+        fill = 1.0 + (0.1 if stats is None else _fillers(stats, 4))
         delta = CodeSpec("delta", (("bits", 4),))
         yield Offer(sell(32, unit, delta), entries * padding * fill * (size + 0.5))
 
 
 def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:
     for block in (16, 32, 64):
-        filled = 0.3 if stats is None else stats.block_fill(block, block)
+        filled = ASSUMED_DENSITY if stats is None else _fill(stats, block)
         stored = entries / max(filled, 1e-9)
         reason = "" if filled >= 0.5 else f"blocks of {block} are only {filled:.0%} full"
         yield Offer(bsr(block), stored * size + 4 * stored / block**2, reason)
 
 
-def _chosen(stats: Stats | None, rows: int, columns: int, size: int, matrices: int) -> Offer:
-    fits = stats is not None and stats.conforms(2, 4)
+def _fill(stats: Stats, block: int) -> float:
+    return max((b.fill for b in stats.blocks if (b.rows, b.columns) == (block, block)), default=0.0)
+
+
+def _fillers(stats: Stats, bits: int) -> float:
+    return max((f.rate for f in stats.fillers if f.bits == bits), default=0.1)
+
+
+def _chosen(stats: Stats | None, rows: int, columns: int, size: int) -> Offer:
+    fits = stats is not None and stats.sampled == 1 and _keeps(stats, 2, 4)
     groups = rows * ((columns + 3) // 4)
     reason = "" if fits else "more than 2 of some 4 neighbours are entries"
     return Offer(nm(2, 4), groups * 2.0 * (size + 1), reason)
+
+
+def _keeps(stats: Stats, keep: int, among: int) -> bool:
+    return any(k.share == 1 for k in stats.groups if (k.keep, k.among) == (keep, among))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -98,9 +98,7 @@ class ChooseFormats:
         return asked and offer.format.dense
 
 
-def _likes(
-    graph: Graph, formats: Mapping[NodeId, Format]
-) -> Iterator[tuple[NodeId, Format]] | dict[NodeId, Format]:
+def _likes(graph: Graph, formats: Mapping[NodeId, Format]) -> dict[NodeId, Format]:
     """Return the formats of outputs that have the pattern of a table whose format is fixed."""
     names = {table_name(graph.node(n)): fmt for n, fmt in formats.items()}
     found = {}

@@ -71,6 +71,8 @@ class _Assume:
             case Reduce(_, ranks, _, _):
                 # A fact about an index the reduction binds is about another index.
                 facts = frozenset(f for f in facts if not set(b.nodes[f].ranks) & set(ranks))
+            case _:
+                pass
         if not facts or not operands(at.op):
             return node
         op = map_operands(at.op, lambda i: self.value(i, facts))

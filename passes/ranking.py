@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hastec.cost import Count, Facts, Price, count, price
@@ -39,15 +39,16 @@ def rank(
     sizes: Mapping[str, int],
     limit: int = 160,
     wide: bool = False,
+    refuse: Callable[[Kernel, Target], str] | None = None,
 ) -> Ranking:
-    """Price every schedule of a region; those for other sizes are left out."""
+    """Price every schedule of a region; those for other sizes, or that ``refuse``, are left out."""
     found: list[Ranked] = []
     refused: dict[str, int] = {}
     for schedule in schedules(work, target, sizes, limit):
         why = ""
         try:
             kernel = lower(work, schedule, wide)
-            why = _unfit(kernel, facts, sizes)
+            why = _unfit(kernel, sizes) or (refuse(kernel, target) if refuse else "")
         except Refused as reason:
             why = str(reason)
         if why:
@@ -60,7 +61,7 @@ def rank(
     return Ranking(tuple(found), tuple(refused.items()))
 
 
-def _unfit(kernel: Kernel, facts: Facts, sizes: Mapping[str, int]) -> str:
+def _unfit(kernel: Kernel, sizes: Mapping[str, int]) -> str:
     """Return which requirement known sizes break, or ""."""
     for need in kernel.requires:
         names = need.size.names()

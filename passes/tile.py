@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import ClassVar
@@ -12,6 +12,7 @@ from hastec.diag import Diagnostic, HasteError
 from hastec.ir.format import Format
 from hastec.ir.forms import Form
 from hastec.ir.graph import Decision, Graph, NodeId, Region
+from hastec.ir.kernel import Kernel
 from hastec.levels.registry import Registry, default_registry
 from hastec.lower import Work
 from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
@@ -33,7 +34,9 @@ class Tile:
     facts: Facts = field(default_factory=Facts)
     sizes: Mapping[str, int] = field(default_factory=dict)
     registry: Registry = field(default_factory=default_registry)
-    limit: int = 160
+    limit: int = 48
+    refuse: Callable[[Kernel, Target], str] | None = None
+    """Says why a backend cannot hold a kernel ("" if it can)."""
 
     name: ClassVar[str] = "tile"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED, Form.FORMATS})
@@ -81,7 +84,7 @@ class Tile:
 
     def _rank(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Ranking:
         work = self.work(graph, region, formats)
-        return rank(work, self.target, self.facts, self.sizes, self.limit)
+        return rank(work, self.target, self.facts, self.sizes, self.limit, refuse=self.refuse)
 
     def work(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Work:
         """Return a region under formats, ready for lowering."""

@@ -34,7 +34,7 @@ class Block:
     parent: Block | None
     depth: int
     stmts: list[Stmt] = field(default_factory=list)
-    memo: dict[tuple[ValueOp, DType], ValueId] = field(default_factory=dict)
+    memo: dict[tuple[ValueOp | str, DType], ValueId] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -105,13 +105,13 @@ class Definitions:
     ) -> Value:
         """Return the value of ``op``, an earlier equal one if there is one."""
         block = self._home_of(op)
-        found = block.memo.get((op, dtype))
+        found = block.memo.get((_key(op), dtype))
         if found is not None:
             return self.values[found]
         if not all(self.visible(self.values[a]) for a in arguments(op)):
             raise InternalError(f"{op} uses what a loop that has ended defined")
         value = self._new(op, dtype, digits, hint, bounds, block)
-        block.memo[op, dtype] = value.id
+        block.memo[_key(op), dtype] = value.id
         block.stmts.append(Let(value))
         return value
 
@@ -287,6 +287,11 @@ class Definitions:
             if mask is not None:
                 total = mask if total is None else self.apply("and", total, mask)
         return total
+
+
+def _key(op: ValueOp) -> ValueOp | str:
+    """Return what equal definitions share; 0.0 and -0.0 are equal numbers, yet not the same."""
+    return repr(op) if isinstance(op, Const) else op
 
 
 def _power(number: int) -> int:

@@ -48,10 +48,12 @@ def run(c: Context, cluster: Cluster) -> None:
         with ExitStack() as stack:
             place(c, cluster.ranks, nest, stack)
             _inner(c, cluster, cluster.guards)
-            masks = _masks(c, cluster, nest)
-            for state in states:
-                _inner(c, cluster, state.op.args)
-                _accumulate(c, state, states, nest, masks)
+            guard = ev.condition(c, cluster.guards)
+            masks = _masks(c, cluster, nest, guard)
+            with c.under(guard):
+                for state in states:
+                    _inner(c, cluster, state.op.args)
+                    _accumulate(c, state, states, nest, masks)
             for state in states:
                 _leave(c, state)
             close_codes(c, nest)
@@ -78,14 +80,13 @@ def _state(c: Context, node: NodeId) -> _State:
     return _State(node, at.op, at.dtype)
 
 
-def _masks(c: Context, cluster: Cluster, nest: Nest) -> tuple[Value, ...]:
+def _masks(c: Context, cluster: Cluster, nest: Nest, guard: Value | None) -> tuple[Value, ...]:
     """Return the masks a contribution needs: those that change within the nest."""
     depth = min((loop.block.depth for loop in nest.loops), default=1 << 30)
     found = []
     for mask in c.masks(cluster.ranks):
         if set(mask.digits) & set(nest.tile) or c.k.home[mask.id].depth >= depth:
             found.append(mask)
-    guard = ev.condition(c, cluster.guards)
     return tuple(found) if guard is None else (*found, guard)
 
 

@@ -57,7 +57,7 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
 def _free(
     work: Work, rank: str, reduced: bool, sizes: Mapping[str, int], contiguous: bool
 ) -> AxisFacts:
-    lo, hi = (work.nodes[b].op for b in work.bounds(rank))
+    hi = work.nodes[work.bounds(rank)[1]].op
     extent = hi.size if isinstance(hi, SizeOf) else work.ranks[rank].extent
     number = None
     if isinstance(hi, SizeOf):

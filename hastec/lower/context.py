@@ -146,6 +146,8 @@ def _values(k: Builder, result: object) -> Iterator[Value]:
             for forms in (result.ordinals, result.starts, result.replaced):
                 for form in forms.values():
                     yield from (k.values[v] for v, _ in form.terms)
+        case _:
+            pass
 
 
 @dataclass(slots=True)

@@ -203,6 +203,9 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         _carry(c, path, number, ordinal, nest)
     step = level.walk(cursor, ordinal)
     cursor.restrict(step.inside)
+    if number + 1 < len(cursor.layout.levels):
+        # Below a position that holds nothing there is nothing to read either.
+        cursor.restrict(step.stored)
     path.stored = k.conj((path.stored, step.stored))
     path.present = k.conj((path.present, step.present))
     path.coords[number] = step.coord

@@ -14,8 +14,9 @@ from hastec.target import Target
 def vector_schedules(
     work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
 ) -> Iterator[Schedule]:
-    """Yield schedules: the vector digit on each axis that may hold one, alone and with rows or
-    steps repeated in registers beside it."""
+    """Yield schedules: the vector digit on each axis that may hold one, alone and with rows
+    repeated in registers beside it.
+    """
     for vector in (*_vectors(facts), None):
         for lanes in _widths(vector, target):
             for rows in (1, 4):

@@ -21,7 +21,7 @@ MOST_TILE = 256
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A reduction that is a sum of products: the ranks only its left or right factor varies over."""
+    """A sum of products: the ranks that only its left or its right factor varies over."""
 
     node: NodeId
     summed: tuple[str, ...]

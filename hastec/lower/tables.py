@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from hastec.ir.graph import Access, Index, NodeId, Present
 from hastec.ir.index import Form
-from hastec.ir.kernel import Value
+from hastec.ir.kernel import Const, Value
 from hastec.levels.protocol import Cursor, Layout, Located
 from hastec.lower import evaluate as ev
 from hastec.lower.context import Context
@@ -110,19 +110,30 @@ def located(c: Context, node: NodeId, layout: Layout) -> Cursor:
     key: Hashable = ("located", c.key_of(node), layout.table, conditions)
     found = c.recall(key)
     if found is None:
-        found = _locate(c, op.subs, layout, conditions, c.key_of(node))
+        found = _locate(c, node, layout, (*conditions, *_in_range(c, node, op.subs, layout)))
         c.remember(key, found, c.work.nodes[node].ranks)
     assert isinstance(found, Cursor)
     return found
 
 
-def _locate(
-    c: Context,
-    subs: tuple[NodeId, ...],
-    layout: Layout,
-    conditions: tuple[Value, ...],
-    key: Hashable,
-) -> Cursor:
+def _in_range(
+    c: Context, node: NodeId, subs: tuple[NodeId, ...], layout: Layout
+) -> tuple[Value, ...]:
+    """Return masks that hold computed subscripts inside a table."""
+    k, found = c.k, []
+    for place, (sub, size) in enumerate(zip(subs, layout.shape, strict=True)):
+        if isinstance(c.work.nodes[sub].op, Index) or (node, place) in c.work.checked:
+            continue
+        at = k.value(ev.subscript(c, sub))
+        found.append(k.apply("ge", at, k.const(0, at.dtype)))
+        found.append(k.apply("lt", at, k.scalar(size)))
+    return tuple(m for m in found if not (isinstance(m.op, Const) and m.op.value))
+
+
+def _locate(c: Context, node: NodeId, layout: Layout, conditions: tuple[Value, ...]) -> Cursor:
+    op, key = c.work.nodes[node].op, c.key_of(node)
+    assert isinstance(op, Access | Present)
+    subs = op.subs
     k, cursor = c.k, Cursor(c.k, layout)
     ranks = sub_ranks(c, subs)
     entry = k.conj((*c.masks(ranks), *conditions))

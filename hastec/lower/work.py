@@ -19,6 +19,7 @@ from hastec.ir.graph import (
     Region,
     operands,
 )
+from hastec.ir.subscripts import index_checks
 from hastec.levels.protocol import Layout
 
 
@@ -39,6 +40,8 @@ class Work:
     like: Mapping[NodeId, NodeId] = field(default_factory=dict)
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     ranks: Mapping[str, Rank] = field(default_factory=dict)
+    checked: frozenset[tuple[NodeId, int]] = frozenset()
+    """Subscripts (access and place) that are known to be in range when a kernel runs."""
 
     @staticmethod
     def of(
@@ -49,7 +52,13 @@ class Work:
     ) -> Work:
         """Return the work on a region, with nodes and ranks at hand."""
         return Work(
-            graph, region, layouts, like or {}, graph.by_id, {r.name: r for r in graph.ranks}
+            graph,
+            region,
+            layouts,
+            like or {},
+            graph.by_id,
+            {r.name: r for r in graph.ranks},
+            frozenset((c.access, c.place) for c in index_checks(graph)),
         )
 
     @property

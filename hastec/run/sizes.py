@@ -30,9 +30,21 @@ def solve_sizes(
 ) -> dict[str, int]:
     """Return every size the declarations name.
 
+    As :func:`known_sizes`, and HST4005 for a size that nothing tells.
+    """
+    sizes = known_sizes(params, shapes, named)
+    _check_all_known(params, sizes)
+    return sizes
+
+
+def known_sizes(
+    params: Sequence[Param], shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the sizes that the tables given and the names passed tell.
+
     ``shapes`` are those of the tables given, of the declared number of dimensions; ``named`` are
     sizes passed by name. Raises TableError HST4004 where two places disagree, with both
-    declarations, and HST4005 for a size that nothing tells.
+    declarations.
     """
     sizes = _named(params, named)
     seen = [
@@ -48,7 +60,6 @@ def solve_sizes(
         if len(left) == len(waiting):
             break
         waiting = left
-    _check_all_known(params, sizes)
     return sizes
 
 

@@ -207,12 +207,13 @@ def take_all(
             advice = passed if near else f"pass {name} = …"
             raise refuse(param, "HST4024", "is an input and was not passed", advice)
         tables[name] = take(param, given[name], copy=copy, device=device, registry=registry)
-    numbers = {n: _size(n, v) for n, v in named.items()}
+    numbers = {n: checked_size(n, v) for n, v in named.items()}
     shapes = {n: value.shape for n, value in tables.items()}
     return tables, solve_sizes(params, shapes, numbers)
 
 
-def _size(name: str, value: object) -> int:
+def checked_size(name: str, value: object) -> int:
+    """Return a size passed by name. TableError HST4024 if it is no whole number."""
     if isinstance(value, np.integer):
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -1,0 +1,195 @@
+"""A plan: all is decided, packed and loaded, so that a call checks, allocates and launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hastec.arrays import Array
+from hastec.contracts import Launcher
+from hastec.ir.arith import I32_MAX, NARROW_SIZE
+from hastec.ir.graph import Graph, Param
+from hastec.ir.kernel import Kernel
+from hastec.levels.protocol import Layout
+from hastec.run.indices import IndexChecks
+from hastec.run.outputs import Output, allocate, returned
+from hastec.run.sizes import solve_sizes
+from hastec.run.tables import TableValue, checked_size, take
+from hastec.run.validate import refuse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """A kernel that can be launched: which arrays and sizes it takes, and its grid."""
+
+    kernel: Kernel
+    launcher: Launcher
+    source: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, sizes: Mapping[str, int], wide: bool) -> bool:
+        """Whether this kernel may run at these sizes (``wide``: some offset needs 64 bits)."""
+        if wide and not self.kernel.wide:
+            return False
+        return all(r.size.evaluate(sizes) <= r.at_most for r in self.kernel.requires)
+
+    def launch(self, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+        """Run the kernel over its grid; nothing to do if a grid digit takes no value."""
+        grid = [size.evaluate(sizes) for _, size in self.kernel.grid]
+        if all(grid):
+            self.launcher(
+                [arrays[t.name] for t in self.kernel.tables],
+                [sizes[s] for s in self.kernel.sizes],
+                grid,
+            )
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One region: kernels for it, the most special first, and how to get one that fits."""
+
+    name: str
+    kernels: list[Ready]
+    widen: Callable[[Mapping[str, int], bool], Ready]
+
+    def ready(self, sizes: Mapping[str, int], wide: bool) -> Ready:
+        """Return the first kernel that may run at ``sizes``; made on the spot if none may."""
+        for kernel in self.kernels:
+            if kernel.fits(sizes, wide):
+                return kernel
+        made = self.widen(sizes, wide)
+        self.kernels.append(made)
+        return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """A table as kernels take it, and the marks by which it is known again."""
+
+    mark: tuple[object, ...]
+    arrays: Mapping[str, Array]
+    numbers: Mapping[str, int]
+    value: TableValue
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """A bound program. Calling it launches; nothing is chosen, compiled or tuned then.
+
+    ``inputs`` are the tables a call gives; ``layouts`` those of sparse ones among them.
+    ``arrays`` and ``numbers`` are those of bound tables, ``sizes`` what they tell. With ``copy``
+    a call may copy or convert what does not fit as it is. ``stages`` and ``decisions`` are what
+    ``explain`` and ``dump`` show.
+    """
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...]
+    inputs: tuple[Param, ...]
+    layouts: Mapping[str, tuple[Layout, ...]]
+    arrays: Mapping[str, Array]
+    numbers: Mapping[str, int]
+    sizes: Mapping[str, int]
+    device: str
+    checks: IndexChecks
+    copy: bool = False
+    known: dict[str, Taken] = field(default_factory=dict)
+
+    def __call__(self, **given: object) -> Any:
+        """Run the program on the tables given by name; return its output, or a tuple of several.
+
+        Sizes that no table shows are passed by name too. Raises TableError for a table that is
+        missing, of another type, shape or device, or not contiguous. On a GPU this enqueues work
+        on the current stream and returns.
+        """
+        arrays, sizes = self.taken(given)
+        arrays.update(allocate(self.outputs, sizes, arrays, self.device))
+        wide = needs_wide(arrays, sizes)
+        for step in self.steps:
+            step.ready(sizes, wide).launch(arrays, sizes)
+        return returned(self.outputs, arrays, sizes)
+
+    def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
+        """Return the arrays and sizes of a call, checked."""
+        arrays, numbers = dict(self.arrays), dict(self.numbers)
+        sizes = dict(self.sizes)
+        names = {p.name for p in self.inputs}
+        for name, value in given.items():
+            if name not in names:
+                sizes[name] = checked_size(name, value)
+        found = [self._take(param, given, sizes) for param in self.inputs]
+        shapes = {t.value.param.name: t.value.shape for t in found}
+        sizes = solve_sizes(self.graph.params, shapes, sizes)
+        for taken in found:
+            arrays.update(taken.arrays)
+            numbers.update(taken.numbers)
+        self.checks.run({t.value.param.name: t.value for t in found}, sizes)
+        return arrays, {**sizes, **numbers}
+
+    def _take(self, param: Param, given: Mapping[str, object], sizes: Mapping[str, int]) -> Taken:
+        if param.name not in given:
+            rule = "is an input and was not passed"
+            raise refuse(param, "HST4024", rule, f"pass {param.name} = …")
+        value = given[param.name]
+        mark = _mark(value)
+        known = self.known.get(param.name)
+        if known is not None and mark and known.mark == mark:
+            return known
+        taken = self._fresh(param, value, mark)
+        if param.name in self.layouts:
+            # Packing and checking a sparse table reads it: once, while it stays the same.
+            self.known[param.name] = taken
+        return taken
+
+    def _fresh(self, param: Param, given: object, mark: tuple[object, ...]) -> Taken:
+        value = take(param, given, copy=self.copy, device=self.device)
+        layouts = self.layouts.get(param.name)
+        if layouts is None and value.dense is not None:
+            return Taken(mark, {f"{param.name}.val": value.dense}, {}, value)
+        if layouts is None:
+            rule = "was planned dense and was given sparse"
+            raise refuse(param, "HST4001", rule, "pass a dense tensor, or bind it first")
+        shape = solve_sizes((param,), {param.name: value.shape}, {})
+        packed = value.in_layouts(layouts, shape)
+        return Taken(mark, packed.named(), packed.sizes(), value)
+
+
+def needs_wide(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> bool:
+    """Whether an offset into one of the arrays may need 64 bits."""
+    if any(v > NARROW_SIZE for v in sizes.values()):
+        return True
+    return any(_numel(x) > I32_MAX for x in arrays.values())
+
+
+def _numel(x: Array) -> int:
+    total = 1
+    for extent in x.shape:
+        total *= extent
+    return total
+
+
+def _mark(value: object) -> tuple[object, ...]:
+    """Return what tells a tensor, unchanged, from every other; () for what has no such mark."""
+    parts = [value]
+    if hasattr(value, "crow_indices"):
+        parts = _tensor_parts(value)
+    marks: list[object] = []
+    for part in parts:
+        pointer = getattr(part, "data_ptr", None)
+        version = getattr(part, "_version", None)
+        if pointer is None or version is None:
+            return ()
+        try:
+            marks += [pointer(), version, tuple(part.shape)]  # type: ignore[attr-defined]
+        except (RuntimeError, NotImplementedError):
+            return ()
+    return tuple(marks)
+
+
+def _tensor_parts(value: Any) -> list[object]:
+    """Return the tensors a compressed sparse tensor is made of; [] if it has other layouts."""
+    layout = str(getattr(value, "layout", ""))
+    if layout in ("torch.sparse_csr", "torch.sparse_bsr"):
+        return [value.crow_indices(), value.col_indices(), value.values()]
+    return [object()]
