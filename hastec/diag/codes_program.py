@@ -342,7 +342,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "HST3008",
         "adjectives that do not go together",
         "A table is one of static, request and step; outputs may only be sparse; what is written "
-        "is not static; `sparse` takes `fill`, a value of the table's type, and, on outputs, `cap`.",
+        "is not static; `sparse` takes `fill`, a value of the table's type, and `cap` on outputs.",
     ),
     (
         "HST3009",
