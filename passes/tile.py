@@ -39,8 +39,8 @@ class Tile:
     """Says why a backend cannot hold a kernel ("" if it can)."""
 
     name: ClassVar[str] = "tile"
-    needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED, Form.FORMATS})
-    gives: ClassVar[frozenset[Form]] = frozenset({Form.SCHEDULED})
+    needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED})
+    gives: ClassVar[frozenset[Form]] = frozenset({Form.FORMATS, Form.SCHEDULED})
 
     def run(self, graph: Graph) -> Graph:
         """Return the graph with a schedule a region; HST5002 if a region has none."""

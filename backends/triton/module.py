@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hastec.backends.triton.driver import extra_arguments
 from hastec.backends.triton.emit import identifier
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.ir.kernel import Kernel
@@ -71,17 +72,19 @@ def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, byt
         job = ASTSource(fn=fn, signature=signature(kernel), constexprs={}, attrs=aligned)
         options = {"num_warps": max(1, kernel.threads // target.lanes)}
         done = triton.compile(job, target=gpu, options=options)
-    return _files(done)
+    return _files(done, kernel)
 
 
-def _files(done: Any) -> dict[str, bytes]:
+def _files(done: Any, kernel: Kernel) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for suffix in ("ttgir", "ptx", "amdgcn", "cubin", "hsaco"):
         content = done.asm.get(suffix)
         if content is not None:
             files[suffix] = content if isinstance(content, bytes) else str(content).encode()
     meta = done.metadata
+    extra = extra_arguments(files.get("ptx", b"").decode(), kernel)
     lines = [f"name {meta.name}", f"shared {meta.shared}", f"warps {meta.num_warps}"]
+    lines.append(f"extra {extra}")
     files["meta"] = "\n".join(lines).encode()
     return files
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hastec.arrays import torch_module
+from hastec.diag import Diagnostic, HasteError
 from hastec.target import SM80, SM90, SM100, TARGETS, Target, host_cpu
 
 
@@ -42,11 +43,15 @@ def cpu(lanes: int) -> Device:
     return Device("cpu", host_cpu(lanes))
 
 
-def device_for(target: Target) -> str:
-    """Return torch's name of the device a target's kernels run on."""
-    return "cpu" if target.backend == "cpu" else "cuda"
+def named(name: str) -> Device:
+    """Return the device of a target by name, whether or not this machine has one.
 
-
-def named_target(name: str) -> Target | None:
-    """Return the target of that name, if it is one we know."""
-    return TARGETS.get(name)
+    Raises HasteError HST6005 for a name that is no target.
+    """
+    if name not in TARGETS:
+        message = f"no target is called {name}"
+        raise HasteError(Diagnostic("HST6005", message, None, f"one of {', '.join(TARGETS)}"))
+    target = TARGETS[name]
+    # Kernels that no GPU here can run are interpreted on CPU tensors, or only compiled.
+    found = gpu() if target.backend != "cpu" else None
+    return found if found is not None and found.target.name == name else Device("cpu", target)

@@ -1,4 +1,4 @@
-"""A plan: all is decided, packed and loaded, so that a call checks, allocates and launches."""
+"""Runs a bound program: a call checks what it is given, allocates outputs and launches."""
 
 from __future__ import annotations
 
@@ -74,13 +74,12 @@ class Taken:
 
 
 @dataclass(slots=True, eq=False)
-class Plan:
+class Runner:
     """A bound program. Calling it launches; nothing is chosen, compiled or tuned then.
 
     ``inputs`` are the tables a call gives; ``layouts`` those of sparse ones among them.
     ``arrays`` and ``numbers`` are those of bound tables, ``sizes`` what they tell. With ``copy``
-    a call may copy or convert what does not fit as it is. ``stages`` and ``decisions`` are what
-    ``explain`` and ``dump`` show.
+    a call may copy or convert what does not fit as it is.
     """
 
     graph: Graph

@@ -1,0 +1,251 @@
+"""Binding: tables that stay are validated and packed, formats and schedules chosen, kernels made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from hastec.arrays import Array
+from hastec.artefact import Artefact, Code, code_of, from_files, generate, stage_text, to_files
+from hastec.cache import Made, Store, key
+from hastec.cache.identity import versions
+from hastec.contracts import Backend
+from hastec.diag import Source
+from hastec.ir.format import Format
+from hastec.ir.graph import Define, Graph, Param
+from hastec.ir.show import show_format
+from hastec.ir.subscripts import index_checks
+from hastec.levels.protocol import Layout
+from hastec.levels.registry import Registry
+from hastec.levels.stats import Stats, describe
+from hastec.observe import Stages
+from hastec.options import Options
+from hastec.passes import pass_line
+from hastec.passes.bound import layouts_of, table_name
+from hastec.passes.catalogue import offers
+from hastec.passes.tile import Tile
+from hastec.pipeline import run_passes
+from hastec.run.device import Device
+from hastec.run.indices import IndexChecks
+from hastec.run.known import facts_for
+from hastec.run.outputs import Output
+from hastec.run.runner import Ready, Runner, Step
+from hastec.run.sizes import known_sizes
+from hastec.run.tables import TableValue
+
+BLOCKS = ((16, 16), (32, 32), (64, 64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """Everything about a compilation that is not the program: where, with what, how."""
+
+    source: Source
+    backend: Backend
+    device: Device
+    registry: Registry
+    store: Store
+    options: Options
+
+    @property
+    def lines(self) -> dict[int, str]:
+        """The program's text by line number."""
+        return dict(enumerate(self.source.text.split("\n"), start=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What bound tables tell: sizes, statistics of sparse static ones, formats that are given."""
+
+    sizes: Mapping[str, int]
+    stats: Mapping[str, Stats] = field(default_factory=dict)
+    given: Mapping[str, Format] = field(default_factory=dict)
+
+
+def learn(
+    graph: Graph,
+    tables: Mapping[str, TableValue],
+    sizes: Mapping[str, int],
+) -> Known:
+    """Return what tables tell. Raises TableError where their sizes disagree."""
+    shapes = {n: v.shape for n, v in tables.items()}
+    stats: dict[str, Stats] = {}
+    given: dict[str, Format] = {}
+    for name, value in tables.items():
+        param = graph.param(name)
+        if param.sparse and param.format is None:
+            if param.time == "static" and len(param.shape) >= 2:
+                entries = value.entries()
+                stats[name] = describe(entries.coords, value.shape, BLOCKS)
+            elif param.time != "static" and value.format is not None:
+                given[name] = value.format
+    return Known(known_sizes(graph.params, shapes, sizes), stats, given)
+
+
+def compile_graph(graph: Graph, setup: Setup, known: Known, build: bool = True) -> Artefact:
+    """Return the artefact of a graph: from the cache, or made now."""
+    if setup.options.skip_cache:
+        return _make(graph, setup, known, build)
+    entry = setup.store.get_or_make(
+        _key(graph, setup, known, build),
+        lambda: Made(to_files(_make(graph, setup, known, build))),
+    )
+    return from_files(entry.files)
+
+
+def _key(graph: Graph, setup: Setup, known: Known, build: bool) -> str:
+    fields = {f"version.{n}": v for n, v in versions().items()}
+    fields["program"] = setup.source.text
+    fields["kernel"] = graph.name
+    fields["target"] = repr(setup.device.target)
+    fields["model"] = setup.device.model
+    fields["backend"] = setup.backend.version()
+    fields["registry"] = repr(sorted(setup.registry.levels))
+    fields["build"] = str(build)
+    fields["sizes"] = json.dumps(dict(known.sizes), sort_keys=True)
+    fields["stats"] = json.dumps({n: s.json() for n, s in known.stats.items()}, sort_keys=True)
+    fields["given"] = repr(sorted((n, show_format(f)) for n, f in known.given.items()))
+    return key(fields)
+
+
+def _make(graph: Graph, setup: Setup, known: Known, build: bool) -> Artefact:
+    stages = Stages(stage_text)
+    target = setup.device.target
+    passes = pass_line(
+        target,
+        setup.registry,
+        facts_for(graph, known.stats, known.sizes, _open_formats(graph, setup, known)),
+        known.sizes,
+        known.given,
+        known.stats,
+        setup.backend.refuse,
+    )
+    done = run_passes(graph, passes, (stages,))
+    codes = generate(done, setup.backend, target, setup.registry, setup.lines, build)
+    return Artefact(tuple(stages.found), codes)
+
+
+def _open_formats(graph: Graph, setup: Setup, known: Known) -> dict[str, tuple[Format, ...]]:
+    """Return the formats that pricing needs fibre lengths for."""
+    found: dict[str, tuple[Format, ...]] = {}
+    for name, stats in known.stats.items():
+        offered = offers(graph.param(name), stats, setup.device.target)
+        found[name] = tuple(o.format for o in offered)
+    return found
+
+
+# ------------------------------------------------------------------------------------------ runner
+def runner_for(
+    artefact: Artefact,
+    setup: Setup,
+    known: Known,
+    tables: Mapping[str, TableValue],
+    copy: bool,
+) -> Runner:
+    """Return what runs an artefact: bound tables packed, kernels loaded."""
+    graph = artefact.graph
+    layouts = _named_layouts(graph, setup)
+    arrays: dict[str, Array] = {}
+    numbers: dict[str, int] = {}
+    for name, value in tables.items():
+        packed_arrays, packed_numbers = _packed(value, layouts[name], known.sizes)
+        arrays.update(packed_arrays)
+        numbers.update(packed_numbers)
+    return Runner(
+        graph,
+        tuple(_step(graph, code, setup) for code in artefact.codes),
+        _outputs(graph, layouts),
+        tuple(p for p in graph.params if p.role == "in" and p.name not in tables),
+        {n: lay for n, lay in layouts.items() if _is_sparse(graph, n)},
+        arrays,
+        numbers,
+        {n: v for n, v in known.sizes.items() if _settled(graph, tables, n)},
+        setup.device.name,
+        IndexChecks(index_checks(graph), setup.options.check.value),
+        copy,
+    )
+
+
+def _settled(graph: Graph, tables: Mapping[str, TableValue], size: str) -> bool:
+    """Whether bound tables tell a size (else it was a hint, and every call tells its own)."""
+    return any(size in s.names() for n in tables for s in graph.param(n).shape)
+
+
+def _named_layouts(graph: Graph, setup: Setup) -> dict[str, tuple[Layout, ...]]:
+    bound = layouts_of(graph, dict(graph.formats), setup.registry)
+    return {table_name(graph.node(n)): layouts for n, layouts in bound.items()}
+
+
+def _is_sparse(graph: Graph, name: str) -> bool:
+    param = next((p for p in graph.params if p.name == name), None)
+    packs = param is not None and (param.sparse or param.format is not None)
+    return packs and param is not None and param.role == "in"
+
+
+def _packed(
+    value: TableValue, layouts: tuple[Layout, ...], sizes: Mapping[str, int]
+) -> tuple[Mapping[str, Array], Mapping[str, int]]:
+    if value.dense is not None and not value.param.sparse and value.param.format is None:
+        return {f"{value.param.name}.val": value.dense}, {}
+    packed = value.in_layouts(layouts, sizes)
+    return packed.named(), packed.sizes()
+
+
+def _outputs(graph: Graph, layouts: Mapping[str, tuple[Layout, ...]]) -> tuple[Output, ...]:
+    """Return what is stored, public outputs in the order of their declarations."""
+    order = {p.name: n for n, p in enumerate(graph.params)}
+    found = []
+    for region in graph.regions:
+        for store in region.stores:
+            node = graph.node(store)
+            assert isinstance(node.op, Define)
+            name = node.op.name
+            param = next((p for p in graph.params if p.name == name and p.role == "out"), None)
+            like = param.like if param is not None else ""
+            (layout,) = layouts[name]
+            shape = node.shape or ()
+            public = param is not None
+            made = Output(
+                name, node.dtype, shape, public, like, layout if like else None, bool(like)
+            )
+            found.append(made)
+    return tuple(sorted(found, key=lambda o: order.get(o.name, -1)))
+
+
+def _step(graph: Graph, code: Code, setup: Setup) -> Step:
+    return Step(
+        code.region,
+        [_ready(code, setup)],
+        lambda sizes, wide: _widened(graph, code.region, setup, sizes, wide),
+    )
+
+
+def _ready(code: Code, setup: Setup) -> Ready:
+    launcher = setup.backend.load(code.files, code.kernel, setup.device.target)
+    return Ready(code.kernel, launcher, code.source, code.facts)
+
+
+def _widened(graph: Graph, name: str, setup: Setup, sizes: Mapping[str, int], wide: bool) -> Ready:
+    """Return a kernel of a region for sizes the ones at hand do not fit, formats as they are."""
+    region = next(r for r in graph.regions if r.name == name)
+    own = {n: v for n, v in sizes.items() if n.isidentifier()}
+    tile = Tile(
+        setup.device.target, sizes=own, registry=setup.registry, refuse=setup.backend.refuse
+    )
+    again = tile.run(replace(graph, regions=(replace(region, schedule=None),)))
+    code = code_of(
+        again,
+        again.regions[0],
+        setup.backend,
+        setup.device.target,
+        setup.registry,
+        setup.lines,
+        wide,
+    )
+    return _ready(code, setup)
+
+
+def inputs_of(graph: Graph) -> dict[str, Param]:
+    """Return the inputs of a graph by name."""
+    return {p.name: p for p in graph.params if p.role != "out"}

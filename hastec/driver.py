@@ -1,0 +1,195 @@
+"""From a program's text to something that runs: the one place that knows the whole order.
+
+text -> syntax tree -> graph -> passes -> kernels -> source -> machine code -> plan
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hastec.artefact import Artefact
+from hastec.backends import backend
+from hastec.binding import Known, Setup, compile_graph, inputs_of, learn, runner_for
+from hastec.cache import Store, default_root
+from hastec.cache.identity import versions
+from hastec.diag import Diagnostic, HasteError, Source
+from hastec.front.build import check
+from hastec.ir.graph import Graph
+from hastec.levels.registry import Registry, default_registry
+from hastec.options import Options
+from hastec.passes.check import missing
+from hastec.run.device import Device, cpu, gpu, named
+from hastec.run.interpreted import Interpreted
+from hastec.run.runner import Runner
+from hastec.run.tables import TableValue, checked_size, take
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """A bound program: call it with the remaining tables by name.
+
+    ``artefact`` holds every stage and the generated code; None if the program is interpreted, and
+    then ``notes`` say why.
+    """
+
+    run: Runner | Interpreted
+    artefact: Artefact | None
+    setup: Setup
+    notes: tuple[Diagnostic, ...] = ()
+
+    def __call__(self, **given: object) -> Any:
+        """Run; see :class:`hastec.run.runner.Runner`."""
+        return self.run(**given)
+
+
+@dataclass(slots=True, eq=False)
+class Program:
+    """A checked kernel. ``bind`` fixes tables and returns a plan; calling it with all tables binds
+    and runs in one go."""
+
+    graph: Graph
+    setup: Setup
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+
+    def bind(self, **given: object) -> Plan:
+        """Return a plan for tables that stay, and sizes to expect, given by name.
+
+        Tables are validated and packed, formats and schedules chosen, kernels compiled or loaded.
+        Raises HasteError (TableError for a table) with everything that is wrong.
+        """
+        tables, sizes = self._given(given)
+        return self._plan(tables, learn(self.graph, tables, sizes), copy=False)
+
+    def __call__(self, **given: object) -> Any:
+        """Run on all tables at once. Tables may be copied or converted where they do not fit as
+        they are; what was decided is kept for further calls at these sizes."""
+        tables, sizes = self._given(given)
+        static = {n: v for n, v in tables.items() if v.param.time == "static"}
+        known = learn(self.graph, tables, sizes)
+        mark = (*(_mark(given[n]) for n in sorted(static)), *sorted(known.sizes.items()))
+        plan = self.plans.get(mark)
+        if plan is None:
+            plan = self.plans[mark] = self._plan(static, known, copy=True)
+        return plan(**{n: v for n, v in given.items() if n not in static})
+
+    def source_for(self, target: str = "", **sizes: int) -> Artefact:
+        """Return every stage and the generated source for a target, without data or a device."""
+        setup = self.setup if not target else replace(self.setup, device=named(target))
+        if target:
+            setup = replace(setup, backend=backend(setup.device.target.backend))
+        return compile_graph(self.graph, setup, learn(self.graph, {}, sizes), build=False)
+
+    def _given(self, given: Mapping[str, object]) -> tuple[dict[str, TableValue], dict[str, int]]:
+        inputs = inputs_of(self.graph)
+        device = self.setup.device.name
+        tables = {
+            n: take(inputs[n], v, copy=True, device=device, registry=self.setup.registry)
+            for n, v in given.items()
+            if n in inputs
+        }
+        return tables, {n: checked_size(n, v) for n, v in given.items() if n not in inputs}
+
+    def _plan(self, tables: dict[str, TableValue], known: Known, copy: bool) -> Plan:
+        notes = tuple(missing(self.graph))
+        if notes:
+            setup = self.setup
+            run = Interpreted(self.graph, tables, known.sizes, setup.device.name, setup.registry)
+            return Plan(run, None, setup, notes)
+        artefact = compile_graph(self.graph, self.setup, known)
+        run_ = runner_for(artefact, self.setup, known, tables, copy)
+        return Plan(run_, artefact, self.setup)
+
+
+def compile(
+    program: str | Path,
+    *,
+    kernel: str = "",
+    backend_name: str = "",
+    registry: Registry | None = None,
+    options: Options | None = None,
+) -> Program:
+    """Check a program and return its kernel, ready to be bound.
+
+    ``program`` is the path of a ``.haste`` file, or a program's text. ``kernel`` picks one of
+    several kernels (the last by default). ``backend_name`` is ``cpu`` or ``triton``; by default
+    the GPU is used if there is one. Raises HasteError with everything that is wrong.
+    """
+    source = read_source(program)
+    graphs = check(source)
+    options = options or Options.from_environment()
+    graph = _picked(graphs, kernel, source)
+    device = _device(backend_name, options)
+    setup = Setup(
+        source,
+        backend(device.target.backend, options.interpret),
+        device,
+        registry or default_registry(),
+        _store(options),
+        options,
+    )
+    return Program(graph, setup)
+
+
+def read_source(program: str | Path) -> Source:
+    """Return a program's text: of the file, if ``program`` is the path of one."""
+    if isinstance(program, Path) or (program.endswith(".haste") and "\n" not in program):
+        path = Path(program)
+        try:
+            return Source(str(path), path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as why:
+            message = f"cannot read {path}: {why}"
+            raise HasteError(Diagnostic("HST6003", message, None, "check the path")) from None
+    return Source("<text>", program)
+
+
+def _picked(graphs: tuple[Graph, ...], kernel: str, source: Source) -> Graph:
+    found = [g for g in graphs if not kernel or g.name == kernel]
+    if found:
+        return found[-1]
+    names = ", ".join(g.name for g in graphs) or "none"
+    message = f"the program has no kernel {kernel}" if kernel else "the program has no kernel"
+    raise HasteError(
+        Diagnostic("HST6004", message, None, f"its kernels are: {names}"), source=source
+    )
+
+
+def _device(backend_name: str, options: Options) -> Device:
+    """Return where kernels run: as told, else the GPU if there is one, else this processor."""
+    if options.target and not backend_name:
+        return named(options.target)
+    if backend_name == "cpu":
+        return _host()
+    found = gpu()
+    if backend_name == "triton":
+        return found or named("sm_90")
+    return found or _host()
+
+
+def _host() -> Device:
+    from hastec.backends.cpu.backend import Cpu
+
+    return cpu(Cpu().lanes())
+
+
+def _store(options: Options) -> Store:
+    root = options.cache_dir or default_root()
+    return Store(
+        root,
+        trusted=options.cache_trust,
+        limit=options.cache_limit,
+        versions=versions(),
+    )
+
+
+def _mark(given: object) -> tuple[object, ...]:
+    """Return what tells a table from others while it is unchanged."""
+    pointer = getattr(given, "data_ptr", None)
+    if pointer is None:
+        return (id(given),)
+    try:
+        return (pointer(), getattr(given, "_version", 0), tuple(getattr(given, "shape", ())))
+    except (RuntimeError, NotImplementedError):
+        return (id(given),)

@@ -1,0 +1,63 @@
+"""Programs without a lowering: run by the graph interpreter, on the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hastec.arrays import torch_module
+from hastec.ir.graph import Graph, Param
+from hastec.ir.interp import Table, run_graph
+from hastec.levels.registry import Registry
+from hastec.run.oracle import as_oracle
+from hastec.run.tables import TableValue, checked_size, take
+from hastec.run.validate import refuse
+from hastec.run.sizes import solve_sizes
+
+
+@dataclass(slots=True, eq=False)
+class Interpreted:
+    """A bound program that the graph interpreter runs: right, and slow. ``tables`` are bound."""
+
+    graph: Graph
+    tables: Mapping[str, TableValue]
+    sizes: Mapping[str, int]
+    device: str
+    registry: Registry
+
+    def __call__(self, **given: object) -> Any:
+        """Run the program on the tables given by name; return its output, or a tuple of several.
+
+        Tables that are updated are returned, not changed in place.
+        """
+        inputs = {p.name: p for p in self.graph.params if p.role != "out"}
+        values = dict(self.tables)
+        sizes = dict(self.sizes)
+        for name, value in given.items():
+            if name in inputs:
+                values[name] = take(inputs[name], value, copy=True, registry=self.registry)
+            else:
+                sizes[name] = checked_size(name, value)
+        for name, param in inputs.items():
+            if name not in values:
+                rule = "is an input and was not passed"
+                raise refuse(param, "HST4024", rule, f"pass {name} = …")
+        shapes = {n: v.shape for n, v in values.items()}
+        sizes = solve_sizes(self.graph.params, shapes, sizes)
+        oracle = {n: as_oracle(inputs[n], v, self.registry) for n, v in values.items()}
+        found = run_graph(self.graph, oracle, sizes)
+        params = {p.name: p for p in self.graph.params}
+        made = [self._tensor(params[name], found[name]) for name, _ in self.graph.outputs]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def _tensor(self, param: Param, table: Table) -> Any:
+        """Return a result as a dense tensor of the declared type."""
+        torch = torch_module()
+        kind = getattr(torch, param.dtype.numpy)
+        values = table.values
+        if table.present is not None:
+            values = np.where(table.present, values, np.asarray(table.fill, values.dtype))
+        return torch.from_numpy(np.ascontiguousarray(values)).to(kind).to(self.device)
