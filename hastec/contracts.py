@@ -50,7 +50,10 @@ class Launcher(Protocol):
 class Backend(Protocol):
     """A code generator: kernels in, launchable code out. It knows roles and nodes, no sparsity."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name it is known by: ``cpu``, ``triton``."""
+        ...
 
     def version(self) -> str:
         """Return everything about this backend that changes what it builds, as one line."""

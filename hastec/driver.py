@@ -17,6 +17,7 @@ from hastec.cache import Store, default_root
 from hastec.cache.identity import versions
 from hastec.diag import Diagnostic, HasteError, Source
 from hastec.front.build import check
+from hastec.front.source import read_source
 from hastec.ir.graph import Graph
 from hastec.levels.registry import Registry, default_registry
 from hastec.options import Options
@@ -42,13 +43,17 @@ class Plan:
 
     def __call__(self, **given: object) -> Any:
         """Run; see :class:`hastec.run.runner.Runner`."""
-        return self.run(**given)
+        try:
+            return self.run(**given)
+        except HasteError as error:
+            raise error.at(self.setup.source) from None
 
 
 @dataclass(slots=True, eq=False)
 class Program:
     """A checked kernel. ``bind`` fixes tables and returns a plan; calling it with all tables binds
-    and runs in one go."""
+    and runs in one go.
+    """
 
     graph: Graph
     setup: Setup
@@ -60,12 +65,22 @@ class Program:
         Tables are validated and packed, formats and schedules chosen, kernels compiled or loaded.
         Raises HasteError (TableError for a table) with everything that is wrong.
         """
-        tables, sizes = self._given(given)
-        return self._plan(tables, learn(self.graph, tables, sizes), copy=False)
+        try:
+            tables, sizes = self._given(given)
+            return self._plan(tables, learn(self.graph, tables, sizes), copy=False)
+        except HasteError as error:
+            raise error.at(self.setup.source) from None
 
     def __call__(self, **given: object) -> Any:
         """Run on all tables at once. Tables may be copied or converted where they do not fit as
-        they are; what was decided is kept for further calls at these sizes."""
+        they are; what was decided is kept for further calls at these sizes.
+        """
+        try:
+            return self._short(given)
+        except HasteError as error:
+            raise error.at(self.setup.source) from None
+
+    def _short(self, given: Mapping[str, object]) -> Any:
         tables, sizes = self._given(given)
         static = {n: v for n, v in tables.items() if v.param.time == "static"}
         known = learn(self.graph, tables, sizes)
@@ -93,11 +108,12 @@ class Program:
         return tables, {n: checked_size(n, v) for n, v in given.items() if n not in inputs}
 
     def _plan(self, tables: dict[str, TableValue], known: Known, copy: bool) -> Plan:
-        notes = tuple(missing(self.graph))
+        notes = tuple(replace(d, severity="warning") for d in missing(self.graph))
         if notes:
             setup = self.setup
             run = Interpreted(self.graph, tables, known.sizes, setup.device.name, setup.registry)
             return Plan(run, None, setup, notes)
+        _require_device(self.setup)
         artefact = compile_graph(self.graph, self.setup, known)
         run_ = runner_for(artefact, self.setup, known, tables, copy)
         return Plan(run_, artefact, self.setup)
@@ -133,18 +149,6 @@ def compile(
     return Program(graph, setup)
 
 
-def read_source(program: str | Path) -> Source:
-    """Return a program's text: of the file, if ``program`` is the path of one."""
-    if isinstance(program, Path) or (program.endswith(".haste") and "\n" not in program):
-        path = Path(program)
-        try:
-            return Source(str(path), path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as why:
-            message = f"cannot read {path}: {why}"
-            raise HasteError(Diagnostic("HST6003", message, None, "check the path")) from None
-    return Source("<text>", program)
-
-
 def _picked(graphs: tuple[Graph, ...], kernel: str, source: Source) -> Graph:
     found = [g for g in graphs if not kernel or g.name == kernel]
     if found:
@@ -166,6 +170,15 @@ def _device(backend_name: str, options: Options) -> Device:
     if backend_name == "triton":
         return found or named("sm_90")
     return found or _host()
+
+
+def _require_device(setup: Setup) -> None:
+    """Raise HasteError HST6006 if kernels of a setup cannot run on this machine."""
+    device = setup.device
+    if setup.backend.name == "triton" and device.name == "cpu" and not setup.options.interpret:
+        message = f"this machine has no {device.target.name} to run on"
+        advice = "leave the target out to run here, or check kernels with `hastec verify --target`"
+        raise HasteError(Diagnostic("HST6006", message, None, advice))
 
 
 def _host() -> Device:

@@ -146,5 +146,5 @@ def _refused(path: Path, reason: str) -> HasteError:
 
 
 def _unwritable(path: Path, reason: str) -> HasteError:
-    advice = "list what there is with `hastec cache ls`, or name another path"
+    advice = "list what there is with `hastec cache list`, or name another path"
     return HasteError(Diagnostic("HST6105", f"bundle {path} not written: {reason}", help=advice))

@@ -1,8 +1,8 @@
 """The registry of diagnostic codes: what each means, for ``hastec explain``-like commands.
 
 HST0 text and syntax, HST1 names and indices, HST2 types and shapes, HST3 formats and adjectives,
-HST4 tables at run time, HST5 lowering and backends, HST6 cache, tuning and environment, HST7
-printed IR. Each area keeps its table in a module of its own.
+HST4 tables at run time, HST5 lowering and backends, HST6 environment, cache, tuning and commands,
+HST7 printed IR. Each area keeps its table in a module of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hastec.diag import codes_graph, codes_kernel, codes_program, codes_tables
+from hastec.diag import (
+    codes_environment,
+    codes_graph,
+    codes_kernel,
+    codes_program,
+    codes_tables,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +38,9 @@ def _collect(*tables: tuple[tuple[str, str, str], ...]) -> Mapping[str, Code]:
 
 
 CODES: Mapping[str, Code] = _collect(
-    codes_graph.TABLE, codes_kernel.TABLE, codes_program.TABLE, codes_tables.TABLE
+    codes_environment.TABLE,
+    codes_graph.TABLE,
+    codes_kernel.TABLE,
+    codes_program.TABLE,
+    codes_tables.TABLE,
 )

@@ -91,6 +91,11 @@ def bind_sizes(
     return known
 
 
+def _advice(param: Param) -> str:
+    shape = ", ".join(str(size) for size in param.shape)
+    return f"pass `{param.name}` as a table of shape [{shape}]"
+
+
 def _size_names(graph: Graph) -> tuple[str, ...]:
     extents = (r.extent for r in graph.ranks if r.extent is not None)
     shapes = (size for n in graph.nodes for size in n.shape or ())
@@ -100,7 +105,7 @@ def _size_names(graph: Graph) -> tuple[str, ...]:
 
 def _refuse(param: Param, what: str) -> None:
     message = f"the table given for `{param.name}` {what}"
-    raise HasteError(Diagnostic(BAD_TABLE, message, param.span))
+    raise HasteError(Diagnostic(BAD_TABLE, message, param.span, _advice(param)))
 
 
 def _given(run: Run, param: Param, table: Table) -> Held:
