@@ -16,6 +16,7 @@ from hastec.levels.registry import Registry
 from hastec.levels.stats import Stats
 from hastec.passes.base import Pass
 from hastec.passes.check import Check
+from hastec.passes.choice import NOTHING, Choice
 from hastec.passes.dead import DeadCode
 from hastec.passes.formats import ChooseFormats
 from hastec.passes.fuse import Fuse
@@ -36,10 +37,11 @@ def pass_line(
     given: Mapping[str, Format],
     stats: Mapping[str, Stats],
     refuse: Callable[[Kernel, Target], str] | None = None,
+    choice: Choice = NOTHING,
 ) -> tuple[Pass, ...]:
     """Return all passes in order, for a target and what is known of a call's tables.
 
-    ``refuse`` says why the backend cannot hold a kernel.
+    ``refuse`` says why the backend cannot hold a kernel; ``choice`` was decided beforehand.
     """
     return (
         Check(),
@@ -47,7 +49,7 @@ def pass_line(
         Patterns(),
         ChooseFormats(target, given, stats),
         Fuse(),
-        Tile(target, facts, sizes, registry, refuse=refuse),
+        Tile(target, facts, sizes, registry, refuse=refuse, choice=choice),
         LayOut(registry),
         DeadCode(),
     )

@@ -16,6 +16,7 @@ from hastec.ir.kernel import Kernel
 from hastec.levels.registry import Registry, default_registry
 from hastec.lower import Work
 from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
+from hastec.passes.choice import NOTHING, Choice, only
 from hastec.passes.ranking import Ranking, rank
 from hastec.target import Target
 
@@ -37,6 +38,8 @@ class Tile:
     limit: int = 48
     refuse: Callable[[Kernel, Target], str] | None = None
     """Says why a backend cannot hold a kernel ("" if it can)."""
+    choice: Choice = NOTHING
+    """Regions that were decided beforehand: they are not priced against others."""
 
     name: ClassVar[str] = "tile"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED})
@@ -48,7 +51,7 @@ class Tile:
         regions: list[Region] = []
         decisions = list(graph.decisions)
         for region in graph.regions:
-            options = self._options(graph, region, settled)
+            options = self.options(graph, region, settled)
             tried = [(formats, self._rank(graph, region, formats)) for formats in options]
             able = [(f, r) for f, r in tried if r.ranked]
             if not able:
@@ -66,15 +69,20 @@ class Tile:
             decisions=tuple(decisions),
         )
 
-    def _options(
+    def options(
         self, graph: Graph, region: Region, settled: Mapping[NodeId, Format]
     ) -> list[dict[NodeId, Format]]:
         """Return the formats to price a region under: every combination of what is still open."""
         open_: dict[NodeId, list[Format]] = {}
         mine = tables_of(graph, region)
+        chosen = dict(self.choice).get(region.name)
         for node, fmt in graph.candidates:
             if node in mine and node not in settled:
-                open_.setdefault(node, []).append(fmt)
+                decided = chosen.format_of(table_name(graph.node(node))) if chosen else None
+                if decided is None:
+                    open_.setdefault(node, []).append(fmt)
+                else:
+                    open_[node] = [decided]
         found = []
         for choice in product(*open_.values()):
             formats = dict(settled)
@@ -84,6 +92,10 @@ class Tile:
 
     def _rank(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Ranking:
         work = self.work(graph, region, formats)
+        chosen = dict(self.choice).get(region.name)
+        if chosen is not None:
+            given = (self.target, self.facts, self.sizes, self.refuse)
+            return only(work, chosen.schedule, *given)
         return rank(work, self.target, self.facts, self.sizes, self.limit, refuse=self.refuse)
 
     def work(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Work:
@@ -96,6 +108,9 @@ class Tile:
         span = graph.node(region.stores[0]).span
         message = f"{region.name} cannot be compiled for {self.target.name}: {why}"
         advice = "declare a format whose levels can do this, or let the compiler choose one"
+        if region.name in dict(self.choice):
+            message = f"the choice made for {region.name} cannot be compiled: {why}"
+            advice = "it was made by another version: tune again"
         return HasteError(Diagnostic(NO_SCHEDULE, message, span, advice))
 
 
