@@ -102,4 +102,6 @@ def only(
         return Ranking((), ((why, 1),))
     verify_kernel(kernel)
     counted = count(kernel, target, facts)
-    return Ranking((Ranked(schedule, kernel, counted, price(counted, target, schedule.stages)),), ())
+    return Ranking(
+        (Ranked(schedule, kernel, counted, price(counted, target, schedule.stages)),), ()
+    )
