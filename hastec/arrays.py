@@ -146,6 +146,11 @@ def solid(x: Array, align: int = 16) -> Array:
     return array(packed if packed.data_ptr() % align == 0 else packed.clone())
 
 
+def duplicate(x: Array) -> Array:
+    """Return a copy in memory of its own."""
+    return array(tensor(x).clone())
+
+
 # ------------------------------------------------------------------------------------ shaping
 def shaped(x: Array, shape: tuple[int, ...]) -> Array:
     """Return the elements under a shape, which may have no dimension at all."""

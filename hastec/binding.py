@@ -146,9 +146,12 @@ def runner_for(
     """Return what runs an artefact: bound tables packed, kernels loaded."""
     graph = artefact.graph
     layouts = _named_layouts(graph, setup)
+    checks = IndexChecks(index_checks(graph), setup.options.check.value)
+    # What is used as a subscript is checked once, so nobody else may be able to change it.
+    indices = {n: v.own() for n, v in tables.items() if n in checks.tables}
     arrays: dict[str, Array] = {}
     numbers: dict[str, int] = {}
-    for name, value in tables.items():
+    for name, value in {**tables, **indices}.items():
         packed_arrays, packed_numbers = _packed(value, layouts[name], known.sizes)
         arrays.update(packed_arrays)
         numbers.update(packed_numbers)
@@ -162,7 +165,8 @@ def runner_for(
         numbers,
         {n: v for n, v in known.sizes.items() if _settled(graph, tables, n)},
         setup.device.name,
-        IndexChecks(index_checks(graph), setup.options.check.value),
+        checks,
+        indices,
         copy,
     )
 

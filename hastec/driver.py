@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hastec.artefact import Artefact
 from hastec.backends import backend
@@ -24,8 +24,13 @@ from hastec.options import Options
 from hastec.passes.check import missing
 from hastec.run.device import Device, cpu, gpu, named
 from hastec.run.interpreted import Interpreted
+from hastec.run.marks import Mark, mark_of
 from hastec.run.runner import Runner
 from hastec.run.tables import TableValue, checked_size, take
+
+
+Marks: TypeAlias = tuple[Mark | None, ...]
+"""By which the static tables of a plan are known again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +62,7 @@ class Program:
 
     graph: Graph
     setup: Setup
-    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+    plans: dict[tuple[object, ...], list[tuple[Marks, Plan]]] = field(default_factory=dict)
 
     def bind(self, **given: object) -> Plan:
         """Return a plan for tables that stay, and sizes to expect, given by name.
@@ -84,11 +89,27 @@ class Program:
         tables, sizes = self._given(given)
         static = {n: v for n, v in tables.items() if v.param.time == "static"}
         known = learn(self.graph, tables, sizes)
-        mark = (*(_mark(given[n]) for n in sorted(static)), *sorted(known.sizes.items()))
-        plan = self.plans.get(mark)
+        plan = self._again({n: given[n] for n in sorted(static)}, known)
         if plan is None:
-            plan = self.plans[mark] = self._plan(static, known, copy=True)
+            plan = self._plan(static, known, copy=True)
+            marks = tuple(mark_of(given[n]) for n in sorted(static))
+            if None not in marks:
+                self._kept(known).append((marks, plan))
         return plan(**{n: v for n, v in given.items() if n not in static})
+
+    def _kept(self, known: Known) -> list[tuple[Marks, Plan]]:
+        """Return the plans kept for these sizes, less those whose tables are gone."""
+        sizes = tuple(sorted(known.sizes.items()))
+        self.plans[sizes] = [(m, p) for m, p in self.plans.get(sizes, []) if all(map(_alive, m))]
+        return self.plans[sizes]
+
+    def _again(self, static: Mapping[str, object], known: Known) -> Plan | None:
+        """Return the plan that was made for these very tables, if there is one."""
+        for marks, plan in self._kept(known):
+            pairs = zip(marks, static.values(), strict=False)
+            if len(marks) == len(static) and all(m is not None and m.holds(x) for m, x in pairs):
+                return plan
+        return None
 
     def source_for(self, target: str = "", **sizes: int) -> Artefact:
         """Return every stage and the generated source for a target, without data or a device."""
@@ -197,12 +218,5 @@ def _store(options: Options) -> Store:
     )
 
 
-def _mark(given: object) -> tuple[object, ...]:
-    """Return what tells a table from others while it is unchanged."""
-    pointer = getattr(given, "data_ptr", None)
-    if pointer is None:
-        return (id(given),)
-    try:
-        return (pointer(), getattr(given, "_version", 0), tuple(getattr(given, "shape", ())))
-    except (RuntimeError, NotImplementedError):
-        return (id(given),)
+def _alive(mark: Mark | None) -> bool:
+    return mark is not None and mark.alive()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hastec.cost import Count, Facts, Price, count, price
 from hastec.ir.kernel import Kernel
@@ -12,6 +12,10 @@ from hastec.ir.schedule import Schedule
 from hastec.lower import Refused, Work, lower
 from hastec.lower.space import schedules
 from hastec.target import Target
+
+
+MOST_MULTIPLE = 128
+"""No access and no tile gains from a larger divisor of a size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,16 @@ def rank(
     wide: bool = False,
     refuse: Callable[[Kernel, Target], str] | None = None,
 ) -> Ranking:
-    """Price every schedule of a region; those for other sizes, or that ``refuse``, are left out."""
+    """Price every schedule of a region; those for other sizes, or that ``refuse``, are left out.
+
+    Kernels count on what ``sizes`` tell: which are 1, which powers of two divide them.
+    """
+    ones, multiples = counted_on(work, sizes)
+    work = work.with_ones(ones)
     found: list[Ranked] = []
     refused: dict[str, int] = {}
-    for schedule in schedules(work, target, sizes, limit):
+    for plain in schedules(work, target, sizes, limit):
+        schedule = replace(plain, ones=ones, multiples=multiples)
         why = ""
         try:
             kernel = lower(work, schedule, wide)
@@ -61,10 +71,21 @@ def rank(
     return Ranking(tuple(found), tuple(refused.items()))
 
 
+def counted_on(
+    work: Work, sizes: Mapping[str, int]
+) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Return the sizes of a region that are 1, and powers of two that divide the others."""
+    mine = {n for layouts in work.layouts.values() for s in layouts[0].shape for n in s.names()}
+    known = {n: sizes[n] for n in sorted(mine) if sizes.get(n, 0) > 0}
+    ones = tuple(n for n, size in known.items() if size == 1)
+    powers = {n: min(size & -size, MOST_MULTIPLE) for n, size in known.items() if size > 1}
+    return ones, tuple((n, by) for n, by in powers.items() if by > 1)
+
+
 def _unfit(kernel: Kernel, sizes: Mapping[str, int]) -> str:
     """Return which requirement known sizes break, or ""."""
     for need in kernel.requires:
         names = need.size.names()
-        if all(n in sizes for n in names) and need.size.evaluate(sizes) > need.at_most:
-            return f"{need.size} is more than {need.at_most}"
+        if all(n in sizes for n in names) and not need.holds(sizes):
+            return f"{need.size} is not in {need.at_least} .. {need.at_most + 1}"
     return ""

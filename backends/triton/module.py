@@ -69,10 +69,22 @@ def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, byt
             else GPUTarget("cuda", int(target.arch), target.lanes)
         )
         aligned = {(n,): [["tt.divisibility", t.align]] for n, t in enumerate(kernel.tables)}
+        aligned.update(_multiples(kernel))
         job = ASTSource(fn=fn, signature=signature(kernel), constexprs={}, attrs=aligned)
         options = {"num_warps": max(1, kernel.threads // target.lanes)}
         done = triton.compile(job, target=gpu, options=options)
     return _files(done, kernel)
+
+
+def _multiples(kernel: Kernel) -> dict[tuple[int], list[list[object]]]:
+    """Return what is known to divide the scalar arguments."""
+    known = {str(r.size): r.step for r in kernel.requires if r.step > 1}
+    first = len(kernel.tables)
+    return {
+        (first + n,): [["tt.divisibility", known[s]]]
+        for n, s in enumerate(kernel.sizes)
+        if s in known
+    }
 
 
 def _files(done: Any, kernel: Kernel) -> dict[str, bytes]:

@@ -6,11 +6,12 @@ import operator
 from collections.abc import Callable
 
 from hastec.ir.index import Interval
+from hastec.ir.kernel import ANY_SIZE
 
 I32_MAX = 2**31 - 1
 NARROW_SIZE = 2**30
 """Kernels with 32-bit offsets run only where every size is at most this."""
-WIDE_SIZE = 2**62
+WIDE_SIZE = ANY_SIZE
 
 FOLD: dict[str, Callable[[int, int], int | bool]] = {
     "add": operator.add,

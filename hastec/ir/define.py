@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hastec.diag.diagnostic import InternalError
@@ -25,6 +25,7 @@ from hastec.ir.kernel import (
 )
 from hastec.ir.scalars import SCALARS, Result
 from hastec.ir.types import BOOL, F32, I32, I64, DType
+from hastec.sym.size import Name, Size
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +56,12 @@ class Definitions:
     """What a kernel defines so far, block by block, and the arithmetic on it."""
 
     def __init__(
-        self, name: str, digits: Iterable[Digit], threads: int, wide: bool = False
+        self,
+        name: str,
+        digits: Iterable[Digit],
+        threads: int,
+        wide: bool = False,
+        multiples: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self.digits = {d.name: d for d in digits}
@@ -64,7 +70,11 @@ class Definitions:
         self.wide = wide
         self.tables: dict[str, Table] = {}
         self.sizes: dict[str, None] = {}
-        self.requires: dict[Requirement, None] = {}
+        self.multiples = dict(multiples or {})
+        """Powers of two that divide sizes, which are positive then."""
+        self.requires: dict[Requirement, None] = {
+            Requirement(Size.of(n), at_least=by, step=by): None for n, by in self.multiples.items()
+        }
         self.values: dict[ValueId, Value] = {}
         self.home: dict[ValueId, Block] = {}
         self.root = Block(None, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from hastec.ir import arith
 from hastec.ir.define import Definitions
@@ -157,17 +158,32 @@ class Indexing(Definitions):
         return self.values[int(base)]
 
     def unit(self, form: Form) -> tuple[str, int]:
-        """Return the register or block digit whose coordinate has coefficient 1 in ``form``, or
-        "", and the divisor of the rest.
+        """Return the register or block digit along which ``form`` counts up by 1, or "", and the
+        divisor of the rest.
         """
-        found, rest = "", form
         for v, c in form.terms:
             op = self.values[v].op
-            alone = c.constant == 1 and isinstance(op, Coord)
-            if isinstance(op, Coord) and alone and self.digits[op.digit].role in ("reg", "block"):
-                found, rest = op.digit, form - Form.value(v)
-                break
-        return found, divisor(rest)
+            if not isinstance(op, Coord) or c.constant != 1:
+                continue
+            rest = form - Form.value(v)
+            alone = all(op.digit not in self.values[o].digits for o, _ in rest.terms)
+            if alone and self.digits[op.digit].role in ("reg", "block"):
+                return op.digit, self.divisor(rest)
+        return "", self.divisor(form)
+
+    def divisor(self, form: Form) -> int:
+        """Return the greatest power of two up to 128 that divides a form wherever it is used."""
+        best = 128
+        for size in (*(c for _, c in form.terms), form.const):
+            for monomial, c in size.terms:
+                known = c * prod(self.multiples.get(str(a), 1) for a in monomial)
+                while known % best:
+                    best //= 2
+        return best
+
+    def divides(self, by: int, size: Size) -> bool:
+        """Whether a power of two is known to divide a size."""
+        return self.divisor(Form.of(size)) % by == 0 if by <= 128 else size.constant == by
 
     def _too_wide(self, digit: str, dtype: DType) -> bool:
         """Whether a run along a register digit is more than one access of a thread can read."""
@@ -193,16 +209,6 @@ class Indexing(Definitions):
         pointer = self.pointer(table, form)
         where = None if mask is None else mask.id
         self.block.stmts.append(Store(table, pointer.id, value.id, where, combine, self.span))
-
-
-def divisor(form: Form) -> int:
-    """Return the greatest power of two up to 128 that divides every coefficient of a form."""
-    best = 128
-    for size in (*(c for _, c in form.terms), form.const):
-        for _, c in size.terms:
-            while c % best:
-                best //= 2
-    return best
 
 
 def _fits(bounds: Interval | None) -> bool:

@@ -18,7 +18,7 @@ not vary over a thread digit, the copies all store the same value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -28,6 +28,9 @@ from hastec.ir.types import DType, Kind
 from hastec.sym.size import Size
 
 Role = Literal["grid", "loop", "thread", "reg", "block"]
+
+ANY_SIZE = 2**62
+"""No size is larger."""
 
 POINTER = DType("ptr", Kind.UINT, 64, "int64")
 """The type of addresses; offsets count elements of the table."""
@@ -249,10 +252,23 @@ Stmt: TypeAlias = Let | For | If | Store
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A fact about sizes a launch must check on the host before this kernel may run."""
+    """A fact about sizes a launch must check on the host before this kernel may run: ``size`` lies
+    in ``at_least .. at_most`` (both included) and is a multiple of ``step``.
+    """
 
     size: Size
-    at_most: int
+    at_most: int = ANY_SIZE
+    at_least: int = 0
+    step: int = 1
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether sizes fulfil it."""
+        value = self.size.evaluate(sizes)
+        return self.at_least <= value <= self.at_most and value % self.step == 0
+
+    def __str__(self) -> str:
+        text = f"{self.size} in {self.at_least} .. {self.at_most + 1}"
+        return text if self.step == 1 else f"{text} step {self.step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,8 @@ class _Machine:
     def run(self, grid: Mapping[str, int]) -> None:
         """Run all programs, the last grid digit fastest."""
         for requirement in self.kernel.requires:
-            if requirement.size.evaluate(self.sizes) > requirement.at_most:
-                self.fail(f"{requirement.size} exceeds {requirement.at_most}")
+            if not requirement.holds(self.sizes):
+                self.fail(f"{requirement} does not hold")
         names = [d for d, _ in self.kernel.grid]
         extents = [grid.get(d, -1) for d in names]
         for n, (_, size) in enumerate(self.kernel.grid):
@@ -217,6 +217,7 @@ class _Machine:
     def load(self, load: Load, value: Value) -> Array:
         shape = tuple(self.extent[d] for d in value.digits)
         offsets = self.spread(load.pointer, value.digits).astype(np.int64)
+        self.adjacent(load, offsets, value.digits)
         live = np.ones(shape, np.bool_)
         if load.mask is not None:
             live = self.spread(load.mask, value.digits).astype(np.bool_)
@@ -224,6 +225,16 @@ class _Machine:
         self.inside(offsets[live], load.table, "load")
         result[live] = self.flat[load.table][offsets[live]]
         return result
+
+    def adjacent(self, load: Load, offsets: Counts, digits: Digits) -> None:
+        """Check what a load claims of its neighbours: backends read them at once."""
+        if not load.unit:
+            return
+        at = digits.index(load.unit)
+        if (np.diff(offsets, axis=at) != 1).any():
+            self.fail(f"loads of {load.table} along {load.unit} are not adjacent")
+        if (np.take(offsets, 0, axis=at) % load.align).any():
+            self.fail(f"loads of {load.table} are not aligned to {load.align} elements")
 
     def across(self, op: Reduce | Scan | Dot, value: Value) -> Array:
         match op:

@@ -171,8 +171,11 @@ def _grid(cursor: Cursor) -> tuple[str, Size]:
 
 def _requirement(cursor: Cursor) -> Requirement:
     size = read_size(cursor)
-    cursor.expect("<")
-    return Requirement(size, cursor.integer() - 1)
+    cursor.expect("in")
+    lo = cursor.integer()
+    cursor.expect("..")
+    hi = cursor.integer()
+    return Requirement(size, hi - 1, lo, cursor.integer() if cursor.accept("step") else 1)
 
 
 def _dtype(cursor: Cursor) -> DType:

@@ -49,7 +49,7 @@ def _declarations(kernel: Kernel) -> Iterator[str]:
     yield from (f"size {quoted(s)}" for s in kernel.sizes)
     yield from (f"digit {show_digit(d)}" for d in kernel.digits)
     yield from (f"grid {quoted(d)} = {size}" for d, size in kernel.grid)
-    yield from (f"require {r.size} < {r.at_most + 1}" for r in kernel.requires)
+    yield from (f"require {r}" for r in kernel.requires)
     yield from (f"state {show_value(v)}{show_span(v.span)}" for v in kernel.carried)
 
 

@@ -43,6 +43,9 @@ class Schedule:
     ``dots`` are the reductions done as matrix products. ``early`` are the reductions whose
     register digits are merged in every iteration (others keep a state a register until the loop
     ends). ``stages`` bounds iterations in flight; ``threads`` is the size of a program.
+
+    A schedule may count on sizes: ``ones`` are 1, ``multiples`` are positive multiples of a power
+    of two. Its kernel then runs only at such sizes (see :class:`hastec.ir.kernel.Requirement`).
     """
 
     digits: tuple[Digit, ...]
@@ -52,6 +55,8 @@ class Schedule:
     early: tuple[NodeId, ...] = ()
     stages: int = 1
     threads: int = 128
+    ones: tuple[str, ...] = ()
+    multiples: tuple[tuple[str, int], ...] = ()
 
     def axis(self, name: str) -> Axis | None:
         """Return the axis called ``name``, if the schedule spreads it."""

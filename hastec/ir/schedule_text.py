@@ -3,7 +3,7 @@
 The text is one line, clauses separated by ``;``. Clauses that state a default are left out::
 
     threads 128; stages 2; digit m: grid; digit n: reg 16; axis n = n; axis m = 4*m0 + m1;
-    lead 12 over m, k; dots 5, 6; early 7
+    lead 12 over m, k; dots 5, 6; early 7; one N; multiple K of 128
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def show_schedule(schedule: Schedule) -> str:
     clauses += [_lead(lead) for lead in schedule.leads]
     clauses += [f"dots {_numbers(schedule.dots)}"] if schedule.dots else []
     clauses += [f"early {_numbers(schedule.early)}"] if schedule.early else []
+    clauses += [f"one {quoted(name)}" for name in schedule.ones]
+    clauses += [f"multiple {quoted(name)} of {by}" for name, by in schedule.multiples]
     return "; ".join(clauses)
 
 
@@ -65,6 +67,8 @@ class _Reader:
         """Read clauses up to the end."""
         cursor = self.cursor
         digits, axes, leads = [], [], []
+        ones: list[str] = []
+        multiples: list[tuple[str, int]] = []
         while True:
             token = cursor.kind("name", "a clause")
             match token.text:
@@ -74,6 +78,10 @@ class _Reader:
                     axes.append(self._axis())
                 case "lead":
                     leads.append(self._lead())
+                case "one":
+                    ones.append(cursor.name("a size"))
+                case "multiple":
+                    multiples.append(self._multiple())
                 case "threads" | "stages" | "dots" | "early" as word:
                     if word in self.once:
                         cursor.fail(TWICE, f"`{word}` is stated twice", token)
@@ -92,7 +100,14 @@ class _Reader:
             once.get("early", ()),
             once.get("stages", (1,))[0],
             once.get("threads", (128,))[0],
+            tuple(ones),
+            tuple(multiples),
         )
+
+    def _multiple(self) -> tuple[str, int]:
+        name = self.cursor.name("a size")
+        self.cursor.expect("of")
+        return name, self.cursor.integer()
 
     def _axis(self) -> Axis:
         cursor = self.cursor

@@ -55,8 +55,9 @@ class Choose:
     def walk(self, at: Cursor, ordinal: Form) -> Step:
         """Place ``ordinal`` and read which coordinate it is."""
         at.ordinals[self.number] = ordinal
-        coord, _ = self.index.read(at, self.number, f"{self.number}.crd", None)
-        return Step(coord)
+        inside = at.within(self.number, ordinal, at.k.const(self.keep))
+        coord, _ = self.index.read(at, self.number, f"{self.number}.crd", inside)
+        return Step(coord, inside, None, inside)
 
     def locate(self, at: Cursor, coord: Form) -> Step:
         """Compare ``coord`` with each of the kept coordinates."""

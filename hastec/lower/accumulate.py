@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import product
 
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.define import Loop
-from hastec.ir.graph import Access, Law, Map, NodeId, Reduce
+from hastec.ir.graph import Access, Law, Map, NodeId, Present, Reduce
 from hastec.ir.kernel import Value
 from hastec.ir.types import DType
 from hastec.lower import evaluate as ev
@@ -40,7 +42,25 @@ def reduce_all(c: Context, roots: tuple[NodeId, ...]) -> None:
 
 
 def run(c: Context, cluster: Cluster) -> None:
-    """Compute the reductions of one nest and remember their results."""
+    """Compute the reductions of one nest and remember their results.
+
+    A table in several parts is iterated one part after the other, each in a pass of its own.
+    """
+    with c.nested(cluster.ranks):
+        found: dict[NodeId, Value] = {}
+        for choice in _choices(c, cluster):
+            with c.parts(choice):
+                made = _pass(c, cluster)
+            found = _both(c, found, made) if found else made
+    for node, value in found.items():
+        c.remember(node, value, c.work.nodes[node].ranks)
+        law = c.work.law_of(node)
+        if law is not None and law.on == node:
+            c.remember(law.floor, value, c.work.nodes[node].ranks)
+
+
+def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
+    """Return what one pass over the nest gives each of its reductions."""
     states = [_state(c, m) for m in cluster.members]
     nest = Nest()
     with c.nested(cluster.ranks):
@@ -57,9 +77,38 @@ def run(c: Context, cluster: Cluster) -> None:
             for state in states:
                 _leave(c, state)
             close_codes(c, nest)
-    _close(c, states, nest)
-    for state in states:
-        c.remember(state.node, state.value, c.work.nodes[state.node].ranks)
+    return _close(c, states, nest)
+
+
+def _choices(c: Context, cluster: Cluster) -> Iterator[tuple[tuple[NodeId, int], ...]]:
+    """Yield which part each table iterated from here on has its turn: every combination."""
+    options = []
+    for lead in c.schedule.leads:
+        op = c.work.nodes[lead.access].op
+        assert isinstance(op, Access | Present)
+        count = len(c.work.layouts[op.table])
+        mine = set(lead.ranks) & set(cluster.ranks)
+        if mine and count > 1 and c.key_of(lead.access) not in c.paths:
+            options.append([(lead.access, n) for n in range(count)])
+    yield from product(*options)
+
+
+def _both(
+    c: Context, left: dict[NodeId, Value], right: dict[NodeId, Value]
+) -> dict[NodeId, Value]:
+    """Return the results of two passes merged."""
+    k, found = c.k, dict[NodeId, Value]()
+    for node in left:
+        op, law = c.work.nodes[node].op, c.work.law_of(node)
+        assert isinstance(op, Reduce)
+        pair = [left[node], right[node]]
+        if law is not None and law.on != node and law.on in found:
+            pair = [
+                k.apply("mul", mine, k.apply("exp", k.apply("sub", most, found[law.on])))
+                for mine, most in zip(pair, (left[law.on], right[law.on]), strict=True)
+            ]
+        found[node] = merge(k, op.monoid, *pair)
+    return found
 
 
 def _inner(c: Context, cluster: Cluster, roots: tuple[NodeId, ...]) -> None:
@@ -199,10 +248,11 @@ def _leave(c: Context, state: _State) -> None:
         state.value = c.k.update(loop, inside, state.value)
 
 
-def _close(c: Context, states: list[_State], nest: Nest) -> None:
+def _close(c: Context, states: list[_State], nest: Nest) -> dict[NodeId, Value]:
     """Merge what the nest's digits still hold apart."""
     left = tuple(nest.tile)
     grown: dict[NodeId, Value] = {}
+    found: dict[NodeId, Value] = {}
     for state in states:
         assert state.value is not None
         law = c.work.law_of(state.node)
@@ -215,9 +265,8 @@ def _close(c: Context, states: list[_State], nest: Nest) -> None:
             if whole is not mine:
                 scale = c.k.apply("exp", c.k.apply("sub", mine, whole))
                 value = c.k.apply("mul", value, scale)
-        state.value = c.k.reduce(state.op.monoid, value, left)
-        if law is not None and law.on == state.node:
-            c.remember(law.floor, state.value, c.work.nodes[state.node].ranks)
+        found[state.node] = c.k.reduce(state.op.monoid, value, left)
+    return found
 
 
 # ------------------------------------------------------------------------------------------ masks

@@ -35,6 +35,11 @@ class AxisFacts:
     led: bool = False
     word: int = 1
 
+    @property
+    def single(self) -> bool:
+        """Whether the axis has one value whatever the sizes."""
+        return self.extent is not None and self.extent.constant == 1
+
 
 def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple[AxisFacts, ...]:
     """Return every axis of a region: those of outputs first, then those of reductions."""

@@ -87,6 +87,14 @@ class Context:
         self.memo = {key: m for key, m in self.memo.items() if not m[1] & ranks}
 
     @contextmanager
+    def parts(self, choice: Iterable[tuple[NodeId, int]]) -> Iterator[None]:
+        """Iterate these parts of tables, by the accesses that lead through them, meanwhile."""
+        saved = self.part
+        self.part = {**saved, **dict(choice)}
+        yield
+        self.part = saved
+
+    @contextmanager
     def under(self, condition: Value | None) -> Iterator[None]:
         """Evaluate what lies behind a condition."""
         saved = self.conditions

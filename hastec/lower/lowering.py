@@ -8,14 +8,14 @@ from hastec.diag.diagnostic import InternalError
 from hastec.ir.builder import Builder
 from hastec.ir.graph import Access, Define, NodeId, Present, SizeOf
 from hastec.ir.index import Form, size_interval
-from hastec.ir.kernel import Kernel, Table, Value
+from hastec.ir.kernel import Kernel, Requirement, Table, Value
 from hastec.ir.schedule import Axis, Schedule
 from hastec.levels.protocol import Cursor, Layout, Located
 from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.accumulate import reduce_all
 from hastec.lower.context import Context, Nest
-from hastec.lower.nest import place
+from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused, Work
 from hastec.sym.size import Size
 
@@ -27,7 +27,11 @@ def lower(work: Work, schedule: Schedule, wide: bool = False) -> Kernel:
     fewer than 2^31 elements and every size is at most 2^30. Raises :class:`Refused` if the
     schedule asks for what a level cannot do.
     """
-    builder = Builder(work.region.name, schedule.digits, schedule.threads, wide)
+    work = work.with_ones(schedule.ones)
+    multiples = {n: by for n, by in schedule.multiples}
+    builder = Builder(work.region.name, schedule.digits, schedule.threads, wide, multiples)
+    for name in schedule.ones:
+        builder.requires[Requirement(Size.of(name), 1, 1)] = None
     c = Context(work, schedule, builder)
     grid = _grid(work, schedule)
     for digit, size in grid:
@@ -40,6 +44,7 @@ def lower(work: Work, schedule: Schedule, wide: bool = False) -> Kernel:
         place(c, work.out_ranks, nest, stack)
         for store, op in work.stores:
             _store(c, store, op)
+        close_codes(c, nest)
     return builder.finish(grid)
 
 
@@ -81,7 +86,7 @@ def _extent(work: Work, schedule: Schedule, axis: Axis) -> Size:
 # ----------------------------------------------------------------------------------------- stores
 def _store(c: Context, store: NodeId, op: Define) -> None:
     k = c.k
-    (layout,) = c.work.layouts[store]
+    layout = tables.whole(c, store)
     reduce_all(c, (*op.guards, op.body))
     guard = ev.condition(c, op.guards)
     with c.under(guard):
@@ -105,7 +110,8 @@ def _position(c: Context, store: NodeId, op: Define, layout: Layout) -> tuple[Fo
     if like is not None:
         path = c.paths.get(c.key_of(like))
         cursor = tables.located(c, like, _model(c, like)) if path is None else path.cursor
-        return cursor.position(len(layout.levels) - 1), c.k.conj(cursor.masks)
+        stored = None if path is None else path.stored
+        return cursor.position(len(layout.levels) - 1), c.k.conj((*cursor.masks, stored))
     cursor = Cursor(c.k, layout)
     for level in layout.levels:
         if not isinstance(level, Located) or not level.facts.full:
@@ -122,8 +128,7 @@ def _model(c: Context, like: NodeId) -> Layout:
     """Return the layout of the table whose pattern an output has."""
     op = c.work.nodes[like].op
     assert isinstance(op, Access | Present)
-    (layout,) = c.work.layouts[op.table]
-    return layout
+    return tables.whole(c, op.table)
 
 
 def _once(c: Context, op: Define) -> list[Value]:

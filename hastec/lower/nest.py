@@ -9,7 +9,7 @@ from hastec.ir.index import Form
 from hastec.ir.kernel import Requirement, Value
 from hastec.ir.schedule import Axis, Lead
 from hastec.ir.types import I32
-from hastec.levels.protocol import Cursor, Layout, Located, Sized, Walked
+from hastec.levels.protocol import Cursor, Layout, Sized, Walked
 from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.context import Context, Nest, Path
@@ -59,7 +59,8 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
     loop, tile = _split(c, axis)
     exact = _covers(c, axis, tile, count)
     if loop is not None:
-        exact = _open(c, loop, tile, k.value(count), 1, nest, stack)
+        unit = 1 if count.terms else k.divisor(count)
+        exact = _open(c, loop, tile, k.value(count), unit, nest, stack)
     ordinal = _ordinal(c, axis, nest)
     c.coords[rank] = lo + ordinal
     c.inside[rank] = () if exact else (k.apply("lt", k.value(ordinal), k.value(count)),)
@@ -73,11 +74,12 @@ def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
     if "grid" in roles:
         if tile == 1 and not count.terms:
             return True
-        return count.constant is not None and count.constant % tile == 0
+        return not count.terms and c.k.divides(tile, count.const)
     if count.terms:
         raise Refused(f"axis {axis} cannot hold a range known at run time only")
     if count.constant is None:
         c.k.requires[Requirement(count.const, tile)] = None
+        return c.k.divides(tile, count.const)
     elif count.constant > tile:
         raise Refused(f"axis {axis} is shorter than its range")
     return count.constant == tile
@@ -139,7 +141,9 @@ def path_of(c: Context, access: NodeId) -> Path:
     if key not in c.paths:
         op = c.work.nodes[access].op
         assert isinstance(op, Access | Present)
-        layout = c.work.layouts[op.table][c.part.get(access, 0)]
+        part = c.part.get(access)
+        layouts = c.work.layouts[op.table]
+        layout = tables.whole(c, op.table) if part is None else layouts[part]
         c.paths[key] = Path(Cursor(c.k, layout), access)
     return c.paths[key]
 
@@ -171,9 +175,7 @@ def _advance(
 
 def _locate(c: Context, path: Path, number: int, subs: tuple[NodeId, ...]) -> None:
     cursor = path.cursor
-    level = cursor.layout.levels[number]
-    if not isinstance(level, Located):
-        raise Refused(f"level {level.spec} of {cursor.layout.table} cannot be located")
+    level = tables.locatable(cursor.layout, number)
     tables.guard(c, cursor, number, subs)
     step = level.locate(cursor, tables.coordinate(c, cursor.layout, number, subs))
     cursor.restrict(step.stored)
@@ -193,7 +195,9 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
     count = k.value(level.size(cursor))
     loop, step_by = _split(c, axis)
     if loop is not None:
-        exact = _open(c, loop, step_by, count, level.facts.unit, nest, stack)
+        extent = cursor.layout.extents[number]
+        unit = level.facts.unit if extent is None else k.divisor(Form.of(extent))
+        exact = _open(c, loop, step_by, count, unit, nest, stack)
     else:
         exact = _fits(c, cursor.layout, number, axis, step_by)
     if exact:
@@ -219,9 +223,10 @@ def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> boo
         raise Refused(f"axis {axis} cannot hold fibres whose length is known at run time only")
     constant = extent.constant
     if grid:
-        return span == 1 or (constant is not None and constant % span == 0)
+        return span == 1 or c.k.divides(span, extent)
     if constant is None:
         c.k.requires[Requirement(extent, span)] = None
+        return c.k.divides(span, extent)
     elif constant > span:
         raise Refused(f"axis {axis} is shorter than its level")
     return constant == span
@@ -266,18 +271,27 @@ def _finish(c: Context, path: Path, dim: str, rank: str) -> None:
     masks = list(path.cursor.masks)
     lo, hi = c.work.bounds(rank)
     size = layout.shape[layout.dims.index(dim)]
+    if not _divides(c, layout, levels, size):
+        # On its own: bounds may vary where the coordinate does not, and guard no read of it there.
+        masks.append(k.apply("lt", k.value(total), k.scalar(size)))
     if not _is(c, lo, Size()):
         masks.append(k.apply("ge", k.value(total), k.value(ev.subscript(c, lo))))
-    if not _is(c, hi, size) or not _divides(layout, levels, size):
+    if not _is(c, hi, size):
         masks.append(k.apply("lt", k.value(total), k.value(ev.subscript(c, hi))))
     c.coords[rank] = total
     c.inside[rank] = tuple(dict.fromkeys(masks))
 
 
-def _divides(layout: Layout, levels: tuple[int, ...], size: Size) -> bool:
+def _divides(c: Context, layout: Layout, levels: tuple[int, ...], size: Size) -> bool:
     """Whether quotient and remainder levels cannot reach past the end of the dimension."""
     by = [lv.spec.coord.by for n in levels if (lv := layout.levels[n]).spec.coord.op == "/"]
-    return not by or (size.constant is not None and all(size.constant % b == 0 for b in by))
+    return all(_multiple(c, size, b) for b in by)
+
+
+def _multiple(c: Context, size: Size, by: int) -> bool:
+    if size.constant is not None:
+        return size.constant % by == 0
+    return by & (by - 1) == 0 and c.k.divides(by, size)
 
 
 def _is(c: Context, node: NodeId, value: Size) -> bool:

@@ -39,7 +39,7 @@ def lane_schedules(
 def _output_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
     """Return output axes that may hold lanes: contiguous ones first."""
     fits = [f for f in facts if not f.reduced and not f.led and f.extent is not None]
-    return sorted(fits, key=lambda f: not f.contiguous)
+    return sorted((f for f in fits if not f.single), key=lambda f: not f.contiguous)
 
 
 def widest_run(work: Work) -> int:
@@ -104,6 +104,8 @@ def _with_steps(
 
 
 def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
+    if f.single:
+        return ((),)
     if f.fixed and f.number is not None and f.number <= 16 and f.number & (f.number - 1) == 0:
         return (registers(f.number, run),)
     if not f.reduced and not f.led and f.extent is not None:

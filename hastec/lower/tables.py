@@ -61,6 +61,15 @@ def present(c: Context, node: NodeId, table: NodeId) -> Value:
     return total
 
 
+def whole(c: Context, table: NodeId) -> Layout:
+    """Return the layout of a table that is one part; Refused if it has several."""
+    layouts = c.work.layouts[table]
+    if len(layouts) > 1:
+        name = layouts[0].table.rpartition(".")[0]
+        raise Refused(f"{name} is stored in {len(layouts)} parts: no output can have its pattern")
+    return layouts[0]
+
+
 def plain(c: Context, subs: tuple[NodeId, ...]) -> bool:
     """Whether every subscript is an index: then its range alone keeps it inside the table."""
     return all(isinstance(c.work.nodes[s].op, Index) for s in subs)
@@ -97,6 +106,17 @@ def guard(c: Context, cursor: Cursor, level: int, subs: tuple[NodeId, ...]) -> N
     digits = c.k.digits_of(*(c.k.values[v] for v, _ in form.terms))
     for mask in c.masks(c.work.nodes[sub].ranks, digits):
         cursor.restrict(mask)
+
+
+def locatable(layout: Layout, number: int) -> Located:
+    """Return a level that finds coordinates; Refused if it cannot."""
+    level = layout.levels[number]
+    if isinstance(level, Located) and not level.facts.sequential:
+        return level
+    why = "its code is read in order" if level.facts.sequential else "it has no random access"
+    raise Refused(
+        f"level {level.spec} of {layout.table} cannot be located: {why}, so this table must lead"
+    )
 
 
 def located(c: Context, node: NodeId, layout: Layout) -> Cursor:
@@ -139,14 +159,9 @@ def _locate(c: Context, node: NodeId, layout: Layout, conditions: tuple[Value, .
     entry = k.conj((*c.masks(ranks), *conditions))
     for mask in conditions:
         cursor.restrict(mask)
-    for number, level in enumerate(layout.levels):
-        if not isinstance(level, Located):
-            raise Refused(
-                f"level {level.spec} of {layout.table} cannot be located: "
-                "it has no random access, so this table must lead"
-            )
+    for number in range(len(layout.levels)):
         guard(c, cursor, number, subs)
-        step = level.locate(cursor, coordinate(c, layout, number, subs))
+        step = locatable(layout, number).locate(cursor, coordinate(c, layout, number, subs))
         cursor.restrict(step.stored)
         entry = k.conj((entry, step.present))
     c.remember(("present", key, layout.table), entry or k.const(True), ranks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.graph import (
@@ -17,10 +17,12 @@ from hastec.ir.graph import (
     Rank,
     Reduce,
     Region,
+    SizeOf,
     operands,
 )
 from hastec.ir.subscripts import index_checks
 from hastec.levels.protocol import Layout
+from hastec.sym.size import Size
 
 
 class Refused(Exception):
@@ -42,6 +44,8 @@ class Work:
     ranks: Mapping[str, Rank] = field(default_factory=dict)
     checked: frozenset[tuple[NodeId, int]] = frozenset()
     """Subscripts (access and place) that are known to be in range when a kernel runs."""
+    ones: tuple[str, ...] = ()
+    """Sizes that are 1 here."""
 
     @staticmethod
     def of(
@@ -60,6 +64,25 @@ class Work:
             {r.name: r for r in graph.ranks},
             frozenset((c.access, c.place) for c in index_checks(graph)),
         )
+
+    def with_ones(self, names: tuple[str, ...]) -> Work:
+        """Return the work at sizes ``names`` that are 1."""
+        if not names or names == self.ones:
+            return self
+        given = {n: Size.of(1) for n in names}
+        graph = replace(
+            self.graph,
+            nodes=tuple(_settled(n, given) for n in self.graph.nodes),
+            ranks=tuple(
+                r if r.extent is None else replace(r, extent=r.extent.substitute(given))
+                for r in self.graph.ranks
+            ),
+        )
+        layouts = {
+            n: tuple(_settled_layout(lay, given) for lay in found)
+            for n, found in self.layouts.items()
+        }
+        return replace(Work.of(graph, self.region, layouts, self.like), ones=names)
 
     @property
     def stores(self) -> tuple[tuple[NodeId, Define], ...]:
@@ -120,3 +143,15 @@ class Work:
     def law_of(self, node: NodeId) -> Law | None:
         """Return the rescale law a reduction takes part in."""
         return next((w for w in self.graph.laws if node == w.on or node in w.reduces), None)
+
+
+def _settled(node: Node, given: Mapping[str, Size]) -> Node:
+    op = SizeOf(node.op.size.substitute(given)) if isinstance(node.op, SizeOf) else node.op
+    shape = None if node.shape is None else tuple(s.substitute(given) for s in node.shape)
+    return replace(node, op=op, shape=shape)
+
+
+def _settled_layout(layout: Layout, given: Mapping[str, Size]) -> Layout:
+    shape = tuple(s.substitute(given) for s in layout.shape)
+    extents = tuple(None if e is None else e.substitute(given) for e in layout.extents)
+    return replace(layout, shape=shape, extents=extents)

@@ -13,6 +13,7 @@ from hastec.ir.graph import Graph, Param
 from hastec.ir.kernel import Kernel
 from hastec.levels.protocol import Layout
 from hastec.run.indices import IndexChecks
+from hastec.run.marks import Mark, mark_of
 from hastec.run.outputs import Output, allocate, returned
 from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
@@ -32,7 +33,7 @@ class Ready:
         """Whether this kernel may run at these sizes (``wide``: some offset needs 64 bits)."""
         if wide and not self.kernel.wide:
             return False
-        return all(r.size.evaluate(sizes) <= r.at_most for r in self.kernel.requires)
+        return all(r.holds(sizes) for r in self.kernel.requires)
 
     def launch(self, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
         """Run the kernel over its grid; nothing to do if a grid digit takes no value."""
@@ -65,9 +66,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """A table as kernels take it, and the marks by which it is known again."""
+    """A table as kernels take it, and the mark by which it is known again."""
 
-    mark: tuple[object, ...]
+    mark: Mark | None
     arrays: Mapping[str, Array]
     numbers: Mapping[str, int]
     value: TableValue
@@ -78,8 +79,9 @@ class Runner:
     """A bound program. Calling it launches; nothing is chosen, compiled or tuned then.
 
     ``inputs`` are the tables a call gives; ``layouts`` those of sparse ones among them.
-    ``arrays`` and ``numbers`` are those of bound tables, ``sizes`` what they tell. With ``copy``
-    a call may copy or convert what does not fit as it is.
+    ``arrays`` and ``numbers`` are those of bound tables, ``sizes`` what they tell, ``indices``
+    those among them that are used as subscripts. With ``copy`` a call may copy or convert what
+    does not fit as it is.
     """
 
     graph: Graph
@@ -92,6 +94,7 @@ class Runner:
     sizes: Mapping[str, int]
     device: str
     checks: IndexChecks
+    indices: Mapping[str, TableValue] = field(default_factory=dict)
     copy: bool = False
     known: dict[str, Taken] = field(default_factory=dict)
 
@@ -116,32 +119,41 @@ class Runner:
         names = {p.name for p in self.inputs}
         for name, value in given.items():
             if name not in names:
-                sizes[name] = checked_size(name, value)
-        found = [self._take(param, given, sizes) for param in self.inputs]
+                sizes[name] = self._size(name, value)
+        found = [self._take(param, given) for param in self.inputs]
         shapes = {t.value.param.name: t.value.shape for t in found}
         sizes = solve_sizes(self.graph.params, shapes, sizes)
         for taken in found:
             arrays.update(taken.arrays)
             numbers.update(taken.numbers)
-        self.checks.run({t.value.param.name: t.value for t in found}, sizes)
+        given_now = {t.value.param.name: t.value for t in found}
+        self.checks.run({**self.indices, **given_now}, sizes)
         return arrays, {**sizes, **numbers}
 
-    def _take(self, param: Param, given: Mapping[str, object], sizes: Mapping[str, int]) -> Taken:
+    def _size(self, name: str, value: object) -> int:
+        """Return a size passed by name."""
+        bound = next((p for p in self.graph.params if p.name == name), None)
+        if bound is None:
+            return checked_size(name, value)
+        if bound.role == "out":
+            raise refuse(bound, "HST4024", "is an output and was passed", "leave it out")
+        raise refuse(bound, "HST4024", "was bound, and is passed again", "leave it out")
+
+    def _take(self, param: Param, given: Mapping[str, object]) -> Taken:
         if param.name not in given:
             rule = "is an input and was not passed"
             raise refuse(param, "HST4024", rule, f"pass {param.name} = …")
         value = given[param.name]
-        mark = _mark(value)
+        if param.name not in self.layouts and param.name not in self.checks.tables:
+            return self._fresh(param, value, None)
+        # Packing a sparse table or checking indices reads them: once, while they stay the same.
         known = self.known.get(param.name)
-        if known is not None and mark and known.mark == mark:
+        if known is not None and known.mark is not None and known.mark.holds(value):
             return known
-        taken = self._fresh(param, value, mark)
-        if param.name in self.layouts:
-            # Packing and checking a sparse table reads it: once, while it stays the same.
-            self.known[param.name] = taken
+        taken = self.known[param.name] = self._fresh(param, value, mark_of(value))
         return taken
 
-    def _fresh(self, param: Param, given: object, mark: tuple[object, ...]) -> Taken:
+    def _fresh(self, param: Param, given: object, mark: Mark | None) -> Taken:
         value = take(param, given, copy=self.copy, device=self.device)
         layouts = self.layouts.get(param.name)
         if layouts is None and value.dense is not None:
@@ -168,27 +180,3 @@ def _numel(x: Array) -> int:
     return total
 
 
-def _mark(value: object) -> tuple[object, ...]:
-    """Return what tells a tensor, unchanged, from every other; () for what has no such mark."""
-    parts = [value]
-    if hasattr(value, "crow_indices"):
-        parts = _tensor_parts(value)
-    marks: list[object] = []
-    for part in parts:
-        pointer = getattr(part, "data_ptr", None)
-        version = getattr(part, "_version", None)
-        if pointer is None or version is None:
-            return ()
-        try:
-            marks += [pointer(), version, tuple(part.shape)]  # type: ignore[attr-defined]
-        except (RuntimeError, NotImplementedError):
-            return ()
-    return tuple(marks)
-
-
-def _tensor_parts(value: Any) -> list[object]:
-    """Return the tensors a compressed sparse tensor is made of; [] if it has other layouts."""
-    layout = str(getattr(value, "layout", ""))
-    if layout in ("torch.sparse_csr", "torch.sparse_bsr"):
-        return [value.crow_indices(), value.col_indices(), value.values()]
-    return [object()]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hastec.arrays import Array, kind_of, torch_module
+from hastec.arrays import Array, duplicate, kind_of, torch_module
 from hastec.ir.format import Format
 from hastec.ir.graph import Param
 from hastec.levels.adopt import adopt
@@ -56,6 +56,10 @@ class TableValue:
     packed: Packed | None = None
     loose: Entries | None = None
     format: Format | None = None
+
+    def own(self) -> TableValue:
+        """Return the table in memory of its own, if it is dense."""
+        return self if self.dense is None else replace(self, dense=duplicate(self.dense))
 
     def entries(self) -> Entries:
         """Return the entries: of a dense table, what differs from the fill."""

@@ -158,7 +158,7 @@ def check_indices(x: Array, lo: int, hi: int, name: str) -> None:
     for extent in reversed(x.shape):
         where.append(left % extent)
         left //= extent
-    shown = f"{name}[{', '.join(str(i) for i in reversed(where))}]"
+    shown = f"{name}[{', '.join(str(i) for i in reversed(where))}]" if where else name
     rule = f"{shown} is {item(values, at)}, used as an index of {lo} .. {hi}"
     raise fault("HST4019", name, rule, "guard the access with a condition, or correct the index")
 
