@@ -1,17 +1,15 @@
-"""The exported functions of a module: the entry threads call, and a wait for the last of them."""
+"""The exported function of a module: the entry threads call."""
 
 from __future__ import annotations
 
 from hastec.ir.kernel import Kernel
 
 ENTRY = "haste_run"
-WAIT = "haste_wait"
 
 _ENTRY = """define void @{entry}(ptr %tables, ptr %sizes, ptr %grid, ptr %state,
                         i64 %chunk, i64 %most) #0 {{
 entry:
 {unpack}
-  %finished = getelementptr inbounds i64, ptr %state, i64 8
   br label %take
 take:
   %taken = phi i64 [ 0, %entry ], [ %count, %work ]
@@ -25,42 +23,19 @@ work:
   %whole = add i64 %begin, %chunk
   %end = call i64 @llvm.smin.i64(i64 %whole, i64 {total})
   call void @programs({arguments}, i64 %begin, i64 %end)
-  %ran = sub i64 %end, %begin
-  %before = atomicrmw add ptr %finished, i64 %ran release
   %count = add i64 %taken, 1
   br label %take
 done:
   ret void
 }}
-
-define i1 @{wait}(ptr %state, i64 %total, i64 %tries) #0 {{
-entry:
-  %finished = getelementptr inbounds i64, ptr %state, i64 8
-  br label %again
-again:
-  %n = phi i64 [ 0, %entry ], [ %up, %more ]
-  %seen = load atomic i64, ptr %finished acquire, align 8
-  %all = icmp sge i64 %seen, %total
-  br i1 %all, label %yes, label %more
-more:
-  %up = add i64 %n, 1
-  %enough = icmp sge i64 %up, %tries
-  br i1 %enough, label %no, label %again
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}}
 """
 
 
 def entry(kernel: Kernel) -> str:
-    """Return the exported functions of a kernel.
+    """Return the exported function of a kernel.
 
     ``haste_run(tables, sizes, grid, state, chunk, most)`` takes up to ``most`` ranges of ``chunk``
-    programs from the counter at ``state`` and runs them; 64 bytes further, ``state`` counts the
-    programs that have finished. ``haste_wait(state, total, tries)`` looks up to ``tries`` times
-    whether all have.
+    programs from the counter at ``state`` and runs them.
     """
     lines: list[str] = []
     arguments: list[str] = []
@@ -78,7 +53,6 @@ def entry(kernel: Kernel) -> str:
         total = f"%total{n}"
     return _ENTRY.format(
         entry=ENTRY,
-        wait=WAIT,
         unpack="\n".join(lines),
         total=total,
         arguments=", ".join(arguments),

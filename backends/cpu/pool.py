@@ -1,60 +1,62 @@
 """Threads that share the programs of a launch.
 
-Generated code hands out ranges of programs from a counter in memory, so that Python takes part
-only in waking threads. A launch first runs one range itself and wakes others only if what is
-left is worth it. Nothing about a result depends on who computed it.
+Generated code hands out ranges of programs from a counter in memory, and threads that wait for
+work see a launch by themselves (:mod:`hastec.backends.cpu.team`): Python takes part only in waking
+threads that sleep. For a while after a launch they stay awake, since one rarely comes alone.
+Nothing about a result depends on who computed it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock, Thread
+from time import perf_counter, sleep
 from typing import TypeAlias
 from weakref import finalize
 
-Queue: TypeAlias = "SimpleQueue[tuple[Job, int] | None]"
+from hastec.backends.cpu.team import AWAKE, DONE, OPEN, Board, Team, new_board, team
+
+Queue: TypeAlias = "SimpleQueue[int | None]"
 
 WAKE_SECONDS = 30e-6
-"""About what it costs to wake a thread: less work than this is not shared."""
+"""About what it costs to wake a thread: less work than this is not worth it."""
+AWAKE_TRIES = 4_000
+"""How often a thread looks for a launch before it sleeps: some tenths of a millisecond."""
+TRIES = 20_000
+"""How often a launch looks whether all threads have left it before it lets others run."""
+EVERYTHING = 2**62
 
 
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One launch: threads may join until it is closed.
-
-    ``owner`` is what must live as long as a thread may still run the work: the machine code.
+    """A launch: the exported function, its arguments and counter in memory, the size of the ranges
+    it is handed out in, and the number of programs.
     """
 
-    def __init__(self, work: Callable[[], None], owner: object) -> None:
-        self.work = work
-        self.owner = owner
-        self.lock = Lock()
-        self.idle = Lock()
-        self.open = True
-        self.inside = 0
+    run: Callable[..., None]
+    arguments: tuple[object, object, object]
+    state: ctypes.Array[ctypes.c_int64]
+    chunk: int
+    total: int
 
-    def join(self) -> None:
-        """Take part in the work, if it is still going on."""
-        with self.lock:
-            if not self.open:
-                return
-            self.inside += 1
-        self.work()
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0 and not self.open:
-                self.idle.release()
+    @property
+    def left(self) -> int:
+        """The number of programs nobody has taken."""
+        return max(0, self.total - self.state[0])
 
-    def close(self) -> None:
-        """Let nobody join any more and wait for those who did."""
-        with self.lock:
-            self.open = False
-            self.idle.acquire()
-            if self.inside == 0:
-                return
-        with self.idle:
-            pass
+
+@dataclass(slots=True, eq=False)
+class _Crew:
+    """What threads need to know: a board, and a queue that wakes them."""
+
+    board: Board = field(default_factory=new_board)
+    queue: Queue = field(default_factory=SimpleQueue)
+    process: int = field(default_factory=os.getpid)
+    started: int = 0
 
 
 class Pool:
@@ -62,34 +64,55 @@ class Pool:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.process = 0
-        self.queue: Queue = SimpleQueue()
-        self.started = 0
+        self.crew = _Crew()
 
-    def share(self, job: Job, helpers: int) -> None:
-        """Ask up to ``helpers`` threads to join a job."""
-        self._start(helpers)
-        self.queue.put((job, helpers))
-
-    def _start(self, helpers: int) -> None:
-        if self.started >= helpers and self.process == os.getpid():
-            return
-        with self.lock:
-            if self.process != os.getpid():
+    def run(self, job: Job, helpers: int) -> bool:
+        """Run a job with up to ``helpers`` other threads; False if they have another one."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if self.crew.process != os.getpid():
                 # Threads do not survive a fork: the child starts its own.
-                self.process, self.started, self.queue = os.getpid(), 0, SimpleQueue()
-            while self.started < helpers:
-                Thread(target=_serve, args=(self.queue,), daemon=True, name="haste").start()
-                finalize(self, self.queue.put, None)
-                self.started += 1
+                self.crew = _Crew()
+            self._run(team(), job, helpers)
+        finally:
+            self.lock.release()
+        return True
+
+    def _run(self, native: Team, job: Job, helpers: int) -> None:
+        """Run a range here to see what is left, unless enough threads are awake anyway."""
+        board = self.crew.board
+        most = EVERYTHING if board[AWAKE] >= helpers else 1
+        start, found = perf_counter(), OPEN
+        try:
+            sizes = job.chunk, job.total, helpers, most, TRIES
+            found = native.launch(board, job.run, *job.arguments, job.state, *sizes)
+            if found == OPEN:
+                seconds = (perf_counter() - start) * job.left / job.chunk
+                self._wake(min(helpers, int(seconds / WAKE_SECONDS)))
+                job.run(*job.arguments, job.state, job.chunk, EVERYTHING)
+        finally:
+            while found != DONE:
+                found = native.close(board, TRIES)
+                sleep(0)
+
+    def _wake(self, helpers: int) -> None:
+        """See to it that so many threads are awake."""
+        crew = self.crew
+        while crew.started < helpers:
+            Thread(target=_serve, args=(crew, team()), daemon=True, name="haste").start()
+            finalize(self, crew.queue.put, None)
+            crew.started += 1
+        missing = helpers - crew.board[AWAKE]
+        if missing > 0:
+            crew.queue.put(missing)
 
 
-def _serve(queue: Queue) -> None:
-    while (item := queue.get()) is not None:
-        job, helpers = item
+def _serve(crew: _Crew, native: Team) -> None:
+    last = 0
+    while (helpers := crew.queue.get()) is not None:
         # Whoever wakes wakes two more: the launch does not wake everybody by itself.
         for more in ((helpers - 1) // 2, helpers // 2):
             if more:
-                queue.put((job, more))
-        job.join()
-        del job, item
+                crew.queue.put(more)
+        last = native.serve(crew.board, AWAKE_TRIES, last)

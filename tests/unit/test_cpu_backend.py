@@ -6,15 +6,17 @@ import ctypes
 import mmap
 import os
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
+from hastec.backends.cpu import team
 from hastec.backends.cpu.backend import CODE, DIGEST, Cpu
 from hastec.backends.cpu.facts import facts
 from hastec.backends.cpu.load import Loaded
-from hastec.backends.cpu.pool import Job, Pool
 from hastec.diag import InternalError
 from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_read import read_kernel
@@ -385,11 +387,46 @@ def test_threads_end_with_their_pool() -> None:
     def helpers() -> set[threading.Thread]:
         return {t for t in threading.enumerate() if t.name == "haste"}
 
-    before, pool = helpers(), Pool()
-    pool.share(Job(lambda: None, None), 3)
+    before, kernel = helpers(), rows()
+    run = launcher(kernel, replace(CPU, units=4))
+    x = aligned(np.ones((900, 300, 16), np.float32))
+    y = aligned(np.zeros((900, 300), np.float32))
+    launch(run, kernel, {"x": x, "y": y}, {"M": 900, "N": 300})
     mine = helpers() - before
     assert len(mine) == 3
-    del pool
+    del run
     for thread in mine:
         thread.join(5)
     assert not any(t.is_alive() for t in mine)
+
+
+def test_a_busy_pool_leaves_a_launch_to_its_own_thread() -> None:
+    backend, kernel = Cpu(), rows()
+    run = launcher(kernel, replace(CPU, units=2), backend)
+    x, y = aligned(np.ones((50, 30, 16), np.float32)), aligned(np.zeros((50, 30), np.float32))
+    with backend.pool.lock:
+        launch(run, kernel, {"x": x, "y": y}, {"M": 50, "N": 30})
+    assert (y == 48).all()
+
+
+def test_sleeping_and_waking_threads_share_every_launch_once() -> None:
+    kernel = rows()
+    run = launcher(kernel, replace(CPU, units=3))
+    x = aligned(np.random.default_rng(3).integers(-9, 9, (60, 40, 16)).astype(np.float32))
+    want = 3 * x.sum(2)
+    for pause in (0, 0, 1e-4, 2e-4, 3e-4, 1e-3) * 20:
+        y = aligned(np.full((60, 40), 99, np.float32))
+        launch(run, kernel, {"x": x, "y": y}, {"M": 60, "N": 40})
+        assert (y == want).all()
+        time.sleep(pause)
+
+
+@pytest.mark.parametrize("triple", ["x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu"])
+def test_what_threads_wait_with_is_text_for_any_processor(triple: str) -> None:
+    module = binding.parse_assembly(team.text(triple))
+    module.verify()
+    assert [f.name for f in module.functions if not f.is_declaration] == [
+        "haste_serve",
+        "haste_launch",
+        "haste_close",
+    ]

@@ -1,0 +1,199 @@
+"""Machine code by which threads find and share a launch without the interpreter's help.
+
+A *board* in memory holds at most one launch at a time. Its number is odd while the launch is open:
+threads that wait for one see it change, and join. One that joins first counts itself in and then
+looks whether the launch is still open, and whoever closes it first changes the number and then
+waits until nobody is counted in: so nobody runs a launch that is over.
+
+``haste_serve(board, tries, last)`` waits for launches after number ``last`` and runs them; having
+looked ``tries`` times in vain, it returns the number of the last one. ``haste_launch(board, run,
+tables, sizes, grid, state, chunk, total, wanted, most, tries)`` opens a launch for up to ``wanted``
+others and takes up to ``most`` ranges itself; it returns 0 if some are left, else closes it.
+``haste_close(board, tries)`` closes a launch; both return 1 once nobody runs it any more, and 2 if
+somebody still does after ``tries`` looks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+from hastec.backends.cpu import machine
+
+SLOTS = 64
+"""Words of a board: four groups, two cache lines each."""
+NUMBER, INSIDE, AWAKE, LAUNCH = 0, 16, 32, 48
+"""Where a board holds the launch's number, who runs it, who waits for one, and what to run."""
+OPEN, DONE = 0, 1
+
+_FIELDS = ("run", "tables", "sizes", "grid", "state", "chunk", "wanted")
+
+_SERVE = """define i64 @haste_serve(ptr %board, i64 %tries, i64 %last) #0 {{
+entry:
+{slots}
+  %woken = atomicrmw add ptr %awake, i64 1 seq_cst
+  br label %wait
+wait:
+  %n = phi i64 [ 0, %entry ], [ %next, %idle ], [ 0, %out ], [ 0, %missed ]
+  %known = phi i64 [ %last, %entry ], [ %known, %idle ], [ %seen, %out ], [ %known, %missed ]
+  %seen = load atomic i64, ptr %board seq_cst, align 8
+  %new = icmp ne i64 %seen, %known
+  %odd = trunc i64 %seen to i1
+  %mine = and i1 %new, %odd
+  br i1 %mine, label %join, label %idle
+idle:
+  {pause}
+  %next = add i64 %n, 1
+  %enough = icmp sge i64 %next, %tries
+  br i1 %enough, label %rest, label %wait
+join:
+  %before = atomicrmw add ptr %inside, i64 1 seq_cst
+  %again = load atomic i64, ptr %board seq_cst, align 8
+  %still = icmp eq i64 %again, %seen
+  br i1 %still, label %open, label %out
+open:
+{loads}
+  %room = icmp slt i64 %before, %wanted
+  br i1 %room, label %work, label %out
+work:
+  call void %run(ptr %tables, ptr %sizes, ptr %grid, ptr %state, i64 %chunk, i64 {all})
+  br label %out
+out:
+  %left = atomicrmw sub ptr %inside, i64 1 seq_cst
+  br label %wait
+rest:
+  %slept = atomicrmw sub ptr %awake, i64 1 seq_cst
+  %late = load atomic i64, ptr %board seq_cst, align 8
+  %newer = icmp ne i64 %late, %known
+  %opened = trunc i64 %late to i1
+  %miss = and i1 %newer, %opened
+  br i1 %miss, label %missed, label %done
+missed:
+  %back = atomicrmw add ptr %awake, i64 1 seq_cst
+  br label %wait
+done:
+  ret i64 %known
+}}
+"""
+
+_LAUNCH = """define i64 @haste_launch(ptr %board, ptr %run, ptr %tables, ptr %sizes, ptr %grid,
+    ptr %state, i64 %chunk, i64 %total, i64 %wanted, i64 %most, i64 %tries) #0 {{
+entry:
+{slots}
+{stores}
+  %opened = atomicrmw add ptr %board, i64 1 seq_cst
+  call void %run(ptr %tables, ptr %sizes, ptr %grid, ptr %state, i64 %chunk, i64 %most)
+  %taken = load atomic i64, ptr %state monotonic, align 8
+  %some = icmp slt i64 %taken, %total
+  br i1 %some, label %more, label %none
+more:
+  ret i64 0
+none:
+  %end = call i64 @haste_close(ptr %board, i64 %tries)
+  ret i64 %end
+}}
+
+define i64 @haste_close(ptr %board, i64 %tries) #0 {{
+entry:
+{slots}
+  %number = load atomic i64, ptr %board monotonic, align 8
+  %odd = and i64 %number, 1
+  %closed = atomicrmw add ptr %board, i64 %odd seq_cst
+  br label %wait
+wait:
+  %n = phi i64 [ 0, %entry ], [ %next, %idle ]
+  %count = load atomic i64, ptr %inside seq_cst, align 8
+  %empty = icmp eq i64 %count, 0
+  br i1 %empty, label %done, label %idle
+idle:
+  {pause}
+  %next = add i64 %n, 1
+  %enough = icmp sge i64 %next, %tries
+  br i1 %enough, label %busy, label %wait
+done:
+  ret i64 1
+busy:
+  ret i64 2
+}}
+"""
+
+_PAUSES = (
+    (("x86_64", "i686", "i386"), "call void @llvm.x86.sse2.pause()", "()"),
+    (("aarch64", "arm64"), "call void @llvm.aarch64.hint(i32 1)", "(i32)"),
+)
+
+
+def text(triple: str) -> str:
+    """Return the module of the functions for a processor."""
+    pause, declaration = "fence syncscope(\"singlethread\") seq_cst", ""
+    for names, call, types in _PAUSES:
+        if triple.startswith(names):
+            callee = call.removeprefix("call void ").partition("(")[0]
+            pause, declaration = call, f"declare void {callee}{types}\n"
+    slots = "\n".join(_slot(name, at) for name, at in (("inside", INSIDE), ("awake", AWAKE)))
+    loads, stores = [], []
+    for n, name in enumerate(_FIELDS):
+        kind = "i64" if name in ("chunk", "wanted") else "ptr"
+        loads += [_slot(name, LAUNCH + n, ".at"), f"  %{name} = load {kind}, ptr %{name}.at"]
+        stores += [_slot(name, LAUNCH + n, ".at"), f"  store {kind} %{name}, ptr %{name}.at"]
+    serve = _SERVE.format(slots=slots, pause=pause, loads="\n".join(loads), all=2**62)
+    launch = _LAUNCH.format(slots=slots, pause=pause, stores="\n".join(stores))
+    return f"{serve}\n{launch}\n{declaration}\nattributes #0 = {{ nounwind }}\n"
+
+
+def _slot(name: str, at: int, ending: str = "") -> str:
+    return f"  %{name}{ending} = getelementptr inbounds i64, ptr %board, i64 {at}"
+
+
+class Board(Protocol):
+    """Words in memory."""
+
+    def __getitem__(self, at: int) -> int:
+        """Return a word."""
+        ...
+
+
+def new_board() -> Board:
+    """Return an empty board whose groups lie on cache lines of their own."""
+    room = (ctypes.c_int64 * (SLOTS + 16))()
+    start = -ctypes.addressof(room) % 128
+    board: Board = (ctypes.c_int64 * SLOTS).from_buffer(room, start)
+    return board
+
+
+class Native(Protocol):
+    """One of the functions; the interpreter is free meanwhile."""
+
+    def __call__(self, *args: object) -> int:
+        """Call it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The functions in memory, with what keeps them there."""
+
+    serve: Native
+    launch: Native
+    close: Native
+    linked: machine.Linked
+
+
+@cache
+def team() -> Team:
+    """Return the functions, compiled for this processor on first use."""
+    host = machine.processor("host")
+    linked = machine.link(machine.compile_text(text(host.triple), host)[0])
+    word, at = ctypes.c_int64, ctypes.c_void_p
+    kinds = {
+        "serve": (at, word, word),
+        "launch": (*[at] * 6, *[word] * 5),
+        "close": (at, word),
+    }
+    found = {
+        name: ctypes.CFUNCTYPE(word, *types)(linked.get_function_address(f"haste_{name}"))
+        for name, types in kinds.items()
+    }
+    return Team(found["serve"], found["launch"], found["close"], linked)
