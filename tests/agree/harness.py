@@ -1,269 +1,198 @@
-"""Runs a graph through fusion and every schedule of a target, and compares with the oracle."""
+"""Runs a program under every schedule of a space and compares with the graph interpreter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
-from hastec.ir.format import Coord, Format, LevelSpec, Part
-from hastec.ir.forms import kept_tables
-from hastec.ir.graph import Access, Define, Graph, Index, Input, Node, NodeId, Present, Region
-from hastec.ir.interp import Table, run_graph
+from hastec.diag import InternalError
+from hastec.ir.graph import Region
+from hastec.ir.interp import Table
 from hastec.ir.kernel import Kernel
-from hastec.ir.kernel_interp import run_kernel
 from hastec.ir.kernel_verify import verify_kernel
+from hastec.ir.numeric import Array, Doubles, carrier
 from hastec.ir.schedule import Schedule
-from hastec.levels.assemble import pack, unpack
-from hastec.levels.formats import bind_format
-from hastec.levels.packed import Entries
+from hastec.ir.schedule_text import show_schedule
+from hastec.ir.types import F64
+from hastec.levels.assemble import pack
 from hastec.levels.protocol import Layout
-from hastec.levels.registry import Registry, default_registry
 from hastec.lower import Refused, Work, lower
 from hastec.lower.space import schedules
-from hastec.passes.fuse import Fuse
-from hastec.passes.normalise import Normalise
-from hastec.passes.patterns import Patterns
+from hastec.passes.ranking import counted_on
 from hastec.target import Target
+from tests.agree.executors import Executor, Interpreted
+from tests.agree.program import Bound, as_numpy, entries, plain
 
 
-def prepared(graph: Graph) -> Graph:
-    """Return the graph after the passes in front of lowering."""
-    for step in (Normalise(), Patterns(), Fuse()):
-        graph = step.run(graph)
-    return graph
+@dataclass(frozen=True)
+class Check:
+    """What to run: schedules of ``target`` (at most ``limit``) through the kernel interpreter,
+    and every ``stride``-th of them through a backend as well.
 
+    Results must be equal, or within ``tolerance`` where functions round.
+    """
 
-def dense_format(rank: int) -> Format:
-    dims = tuple(f"i{n}" for n in range(rank))
-    levels = tuple(LevelSpec("dense", Coord(d)) for d in dims)
-    return Format("dense", dims, (Part(levels),))
-
-
-def name_of(node: Node) -> str:
-    assert isinstance(node.op, Input | Define)
-    return node.op.name
+    target: Target
+    limit: int = 60
+    native: Executor | None = None
+    stride: int = 1
+    tolerance: float = 0.0
 
 
 @dataclass
-class Bound:
-    """A graph with layouts, and the arrays its inputs are packed into."""
+class Tally:
+    """How many kernels ran, by executor, and why others did not."""
 
-    graph: Graph
-    sizes: dict[str, int]
-    layouts: dict[NodeId, tuple[Layout, ...]]
-    arrays: dict[str, np.ndarray]
-    numbers: dict[str, int]
-    oracle: dict[str, Table]
-    """The inputs as the interpreter takes them: what a format holds is present."""
+    ran: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
-    def work(self, region: Region) -> Work:
-        like = {}
-        for store in region.stores:
-            op = self.graph.node(store).op
-            assert isinstance(op, Define)
-            declared = {p.name: p.like for p in self.graph.params}
-            if declared.get(op.name):
-                like[store] = next(
-                    n.id
-                    for n in self.graph.nodes
-                    if isinstance(n.op, Access | Present)
-                    and self.graph.node(n.op.table).op == Input(declared[op.name])
-                    and tuple(self.graph.node(s).op for s in n.op.subs)
-                    == tuple(Index(r) for r in op.ranks)
-                )
-        return Work.of(self.graph, region, self.layouts, like)
+    def count(self, name: str) -> None:
+        """Count one run."""
+        self.ran[name] = self.ran.get(name, 0) + 1
+
+    def refuse(self, reason: str) -> None:
+        """Count one kernel that could not be made or built."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
 
 
-def bind(
-    graph: Graph,
-    tables: Mapping[str, Table],
-    sizes: Mapping[str, int],
-    formats: Mapping[str, Format],
-    registry: Registry | None = None,
-) -> Bound:
-    """Pack the tables of a prepared graph into formats (dense where none is given)."""
-    registry = registry or default_registry()
-    layouts: dict[NodeId, tuple[Layout, ...]] = {}
-    arrays: dict[str, np.ndarray] = {}
-    numbers: dict[str, int] = {}
-    oracle = dict(tables)
-    params = {p.name: p for p in graph.params}
-    for node in (graph.node(i) for i in kept_tables(graph)):
-        name, shape = name_of(node), node.shape or ()
-        param = params.get(name)
-        like = param.like if param else ""
-        fmt = formats.get(like or name) or dense_format(len(shape))
-        fill = param.fill if param and param.sparse else 0.0
-        made = bind_format(fmt, name, node.dtype, shape, registry, fill)
-        layouts[node.id] = made
-        if isinstance(node.op, Input) and not shape:
-            given = entries(tables[name], True, 0.0, node.dtype).values
-            arrays[f"{name}.val"] = numpy(given)
-        elif isinstance(node.op, Input):
-            packed = pack(made, entries(tables[name], fmt.dense, fill, node.dtype), sizes)
-            if not fmt.dense:
-                oracle[name] = held(tables[name], unpack(packed, sizes), fill)
-            arrays.update({k: numpy(v) for k, v in packed.named().items()})
-            numbers.update(packed.sizes())
-    return Bound(graph, {**sizes, **numbers}, layouts, arrays, numbers, oracle)
+class Disagreement(AssertionError):
+    """Where a kernel does not give what its program means."""
+
+    def __init__(self, region: str, schedule: Schedule, kernel: Kernel, problem: str) -> None:
+        super().__init__(f"{region} under {show_schedule(schedule)}\n{problem}")
+        self.schedule = schedule
+        self.kernel = kernel
 
 
-def held(table: Table, found: Entries, fill: float) -> Table:
-    """Return a table with the presence its format gives it."""
-    present = np.zeros(found.shape, bool)
-    present[tuple(c.numpy() for c in found.coords)] = True
-    values = np.asarray(table.values)
-    if table.present is not None:
-        values = np.where(table.present, values, np.asarray(fill, values.dtype))
-    return Table(values, present, fill)
-
-
-def numpy(array: torch.Tensor) -> np.ndarray:
-    if array.dtype == torch.bfloat16:
-        return array.view(torch.int16).numpy().view(np.uint16)
-    return array.contiguous().numpy()
-
-
-def entries(table: Table, dense: bool, fill: float, dtype: object) -> Entries:
-    """Return the entries of an oracle table: all of them for a dense format."""
-    values = np.asarray(table.values)
-    if dense:
-        present = np.ones(values.shape, bool)
-        values = values if table.present is None else np.where(table.present, values, fill)
-    else:
-        present = table.present if table.present is not None else values != fill
-    coords = tuple(torch.from_numpy(c.astype(np.int64)) for c in _nonzero(present))
-    kind = getattr(
-        torch, {"bf16": "bfloat16", "bits": "bool"}.get(str(dtype)) or _torch(str(dtype))
-    )
-    picked = torch.from_numpy(np.atleast_1d(values[present])).to(kind)
-    return Entries(coords, picked, tuple(values.shape))
-
-
-def _nonzero(present: np.ndarray) -> tuple[np.ndarray, ...]:
-    return np.nonzero(present) if present.ndim else ()
-
-
-def _torch(name: str) -> str:
-    if name == "bool":
-        return name
-    return {"f": "float", "i": "int", "u": "uint"}[name[0]] + name[1:]
+def agree(bound: Bound, check: Check) -> Tally:
+    """Check every schedule of every region against the graph interpreter."""
+    wanted, tally, oracle = bound.wanted(), Tally(), Interpreted()
+    for region in bound.graph.regions:
+        outputs: dict[str, Array] = {}
+        found = 0
+        for number, (schedule, kernel) in enumerate(kernels(bound, region, check, tally)):
+            try:
+                outputs = run(bound, region, kernel, oracle)
+                once(bound, region, oracle)
+                compare(bound, region, outputs, wanted, check.tolerance)
+                tally.count(oracle.name)
+                native = check.native if number % check.stride == 0 else None
+                if native is not None and (why := native.refuse(kernel)):
+                    tally.refuse(why)
+                elif native is not None:
+                    made = run(bound, region, kernel, native)
+                    compare(bound, region, made, wanted, check.tolerance, native.name)
+                    tally.count(native.name)
+            except (AssertionError, InternalError) as error:
+                raise Disagreement(region.name, schedule, kernel, str(error)) from error
+            found += 1
+        assert found, f"no schedule of {region.name} runs: {sorted(tally.refused)}"
+        bound.arrays.update(outputs)
+    return tally
 
 
 def kernels(
-    bound: Bound, region: Region, target: Target, limit: int = 60
+    bound: Bound, region: Region, check: Check, tally: Tally
 ) -> Iterator[tuple[Schedule, Kernel]]:
-    """Yield every schedule that lowers, with its verified kernel."""
+    """Yield the schedules that lower and fit the sizes at hand, each with its verified kernel.
+
+    Every other one counts on the sizes at hand, as kernels of a bound program do.
+    """
     work = bound.work(region)
-    refused = []
-    count = 0
-    for schedule in schedules(work, target, bound.sizes, limit):
+    for schedule in _offered(work, bound.sizes, check):
         try:
             kernel = lower(work, schedule)
         except Refused as why:
-            refused.append(str(why))
+            tally.refuse(str(why))
             continue
         verify_kernel(kernel)
-        count += 1
-        yield schedule, kernel
-    assert count, f"no schedule lowers: {sorted(set(refused))}"
+        if all(r.holds(bound.sizes) for r in kernel.requires):
+            yield schedule, kernel
 
 
-def output_arrays(bound: Bound, region: Region) -> dict[str, np.ndarray]:
-    """Return arrays for what a region stores, poisoned so that unwritten elements show."""
-    made = {}
-    for store in region.stores:
-        (layout,) = bound.layouts[store]
+def _offered(work: Work, sizes: Mapping[str, int], check: Check) -> Iterator[Schedule]:
+    ones, multiples = counted_on(work, sizes)
+    special = schedules(work.with_ones(ones), check.target, sizes, check.limit)
+    yield from schedules(work, check.target, sizes, check.limit)[::2]
+    yield from (replace(s, ones=ones, multiples=multiples) for s in special[1::2])
+
+
+def run(bound: Bound, region: Region, kernel: Kernel, executor: Executor) -> dict[str, Array]:
+    """Return what a kernel stores, by the names of arrays."""
+    outputs = output_arrays(bound, region)
+    arrays = {**bound.arrays, **outputs}
+    executor.run(kernel, {t.name: arrays[t.name] for t in kernel.tables}, bound.sizes)
+    return outputs
+
+
+def output_arrays(bound: Bound, region: Region) -> dict[str, Array]:
+    """Return arrays for what a region stores, poisoned so that unwritten elements show.
+
+    Those with the pattern of another table are 0 where nothing is stored, as a launch makes them.
+    """
+    made: dict[str, Array] = {}
+    for layout in (bound.layout(s) for s in region.stores):
+        kind, model = carrier(layout.dtype), bound.model(layout)
+        if model is not None:
+            made[layout.array("val")] = np.zeros(bound.arrays[model.array("val")].size, kind)
+            continue
         count = 1
-        like = next((p.like for p in bound.graph.params if p.name == layout.table), "")
-        if like:
-            count = bound.arrays[f"{like}.val"].size
-        else:
-            for extent in layout.extents:
-                assert extent is not None
-                count *= extent.evaluate(bound.sizes)
-        kind = {"bf16": "uint16"}.get(str(layout.dtype), layout.dtype.numpy)
-        poison = np.nan if np.dtype(kind).kind == "f" else 77
-        if like:
-            # Places past the end of a dimension are zero from the start, and stay so.
-            poison = 0
-        made[layout.array("val")] = (
-            np.full(count, poison, kind) if kind != "bool" else np.zeros(count, bool)
-        )
+        for extent in layout.extents:
+            assert extent is not None
+            count *= extent.evaluate(bound.sizes)
+        poison = np.full(count * kind.itemsize, 0xFF, np.uint8).view(kind)
+        made[layout.array("val")] = np.zeros(count, kind) if kind == np.bool_ else poison
     return made
 
 
-def values_of(array: np.ndarray, dtype: str) -> np.ndarray:
-    if dtype == "bf16":
-        return (array.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return array
-
-
-def run_all(
-    graph: Graph,
-    tables: Mapping[str, Table],
-    sizes: Mapping[str, int],
-    formats: Mapping[str, Format],
-    target: Target,
-    limit: int = 60,
-    tolerance: float = 0.0,
-    registry: Registry | None = None,
-) -> int:
-    """Check every schedule of every region against the interpreter; return how many ran."""
-    bound = bind(prepared(graph), tables, sizes, formats, registry)
-    want = run_graph(graph, bound.oracle, dict(sizes))
-    count = 0
-    for region in bound.graph.regions:
-        outputs: dict[str, np.ndarray] = {}
-        for schedule, kernel in kernels(bound, region, target, limit):
-            if any(r.size.evaluate(bound.sizes) > r.at_most for r in kernel.requires):
-                continue
-            outputs = output_arrays(bound, region)
-            arrays = {**bound.arrays, **outputs}
-            run_kernel(kernel, {t.name: arrays[t.name] for t in kernel.tables}, bound.sizes)
-            for store in region.stores:
-                (layout,) = bound.layouts[store]
-                if layout.table in want:
-                    got = values_of(outputs[layout.array("val")], str(layout.dtype))
-                    compare(got, want[layout.table], bound, layout, schedule, tolerance)
-            count += 1
-        bound.arrays.update(outputs)
-    return count
-
-
-def compare(
-    got: np.ndarray,
-    want: Table,
-    bound: Bound,
-    layout: Layout,
-    schedule: Schedule,
-    tolerance: float,
-) -> None:
-    like = next((p.like for p in bound.graph.params if p.name == layout.table), "")
-    if like:
-        want_values = _stored(want, bound, layout, like)
-        got = got[: want_values.size] if got.size >= want_values.size else got
-    else:
-        want_values = np.asarray(want.values).ravel()
-    wanted = want_values.astype(np.float64)
-    have = got.astype(np.float64)
-    same = (have == wanted) | (np.isnan(have) & np.isnan(wanted))
-    if tolerance:
-        same |= np.abs(have - wanted) <= tolerance * (1 + np.abs(wanted))
-    if not same.all():
-        at = int(np.argmin(same))
-        raise AssertionError(
-            f"{layout.table}[{at}]: {have[at]} instead of {wanted[at]} "
-            f"({int((~same).sum())} of {same.size}) under\n{schedule}"
+def once(bound: Bound, region: Region, oracle: Interpreted) -> None:
+    """Check that the last run wrote every element once; of a pattern, none twice."""
+    for layout in (bound.layout(s) for s in region.stores):
+        times = oracle.written[layout.array("val")]
+        least = 0 if bound.model(layout) is not None else 1
+        assert times.size == 0 or (times.min() >= least and times.max() <= 1), (
+            f"{layout.table} is written {times.min()} to {times.max()} times"
         )
 
 
-def _stored(want: Table, bound: Bound, layout: Layout, like: str) -> np.ndarray:
-    """Return wanted values in storage order, by packing the oracle's table like its model."""
-    node = next(n for n in bound.graph.nodes if n.op == Input(like))
-    (model,) = bound.layouts[node.id]
-    packed = pack((model,), entries(want, False, 0.0, "f64"), bound.sizes)
-    return np.asarray(packed.named()[f"{like}.val"])
+def compare(
+    bound: Bound,
+    region: Region,
+    outputs: Mapping[str, Array],
+    wanted: Mapping[str, Table],
+    tolerance: float,
+    executor: str = "kernel interpreter",
+) -> None:
+    """Check what a region stored of the program's outputs."""
+    for layout in (bound.layout(s) for s in region.stores):
+        if layout.table in wanted:
+            found = plain(outputs[layout.array("val")], layout.dtype).astype(np.float64)
+            want = stored(bound, layout, wanted[layout.table]).astype(np.float64)
+            _same(f"{executor}: {layout.table}", found, want, tolerance)
+
+
+def _same(name: str, found: Doubles, want: Doubles, tolerance: float) -> None:
+    with np.errstate(invalid="ignore"):
+        same = np.asarray((found == want) | (np.isnan(found) & np.isnan(want)))
+        if tolerance:
+            same |= np.abs(found - want) <= tolerance * (1 + np.abs(want))
+    if not same.all():
+        at, wrong = int(np.argmin(same)), int((~same).sum())
+        raise AssertionError(
+            f"{name}[{at}]: {found[at]} instead of {want[at]} ({wrong} of {same.size})"
+        )
+
+
+def stored(bound: Bound, layout: Layout, want: Table) -> Array:
+    """Return wanted values in the order a table stores them."""
+    model = bound.model(layout)
+    values = np.asarray(want.values)
+    if model is None:
+        return values.reshape(-1)
+    # Packed over the model's own entries, zeros too.
+    given = bound.oracle[model.table]
+    table = Table(values, given.present)
+    packed = pack((model,), entries(table, False, 0.0, F64), bound.sizes)
+    return as_numpy(packed.named()[model.array("val")])
