@@ -29,8 +29,11 @@ from hastec.run.runner import Runner
 from hastec.run.tables import TableValue, checked_size, take
 
 
-Marks: TypeAlias = tuple[Mark | None, ...]
+Marks: TypeAlias = tuple[Mark, ...]
 """By which the static tables of a plan are known again."""
+
+Rough: TypeAlias = tuple[tuple[str, int], ...]
+"""Sizes by name, each as the number of its bits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +65,7 @@ class Program:
 
     graph: Graph
     setup: Setup
-    plans: dict[tuple[object, ...], list[tuple[Marks, Plan]]] = field(default_factory=dict)
+    plans: dict[Rough, list[tuple[Marks, Plan]]] = field(default_factory=dict)
 
     def bind(self, **given: object) -> Plan:
         """Return a plan for tables that stay, and sizes to expect, given by name.
@@ -78,7 +81,8 @@ class Program:
 
     def __call__(self, **given: object) -> Any:
         """Run on all tables at once. Tables may be copied or converted where they do not fit as
-        they are; what was decided is kept for further calls at these sizes.
+        they are; what was decided is kept for further calls with these static tables, at sizes
+        less than twice as large or small.
         """
         try:
             return self._short(given)
@@ -92,23 +96,26 @@ class Program:
         plan = self._again({n: given[n] for n in sorted(static)}, known)
         if plan is None:
             plan = self._plan(static, known, copy=True)
-            marks = tuple(mark_of(given[n]) for n in sorted(static))
-            if None not in marks:
+            found = (mark_of(given[n]) for n in sorted(static))
+            marks = tuple(m for m in found if m is not None)
+            if len(marks) == len(static):
                 self._kept(known).append((marks, plan))
         return plan(**{n: v for n, v in given.items() if n not in static})
 
     def _kept(self, known: Known) -> list[tuple[Marks, Plan]]:
-        """Return the plans kept for these sizes, less those whose tables are gone."""
-        sizes = tuple(sorted(known.sizes.items()))
-        self.plans[sizes] = [(m, p) for m, p in self.plans.get(sizes, []) if all(map(_alive, m))]
-        return self.plans[sizes]
+        """Return the plans kept for about these sizes, less those whose tables are gone."""
+        about = tuple((n, v.bit_length()) for n, v in sorted(known.sizes.items()))
+        plans = self.plans.get(about, [])
+        self.plans[about] = [(m, p) for m, p in plans if all(mark.alive() for mark in m)]
+        return self.plans[about]
 
     def _again(self, static: Mapping[str, object], known: Known) -> Plan | None:
         """Return the plan that was made for these very tables, if there is one."""
         for marks, plan in self._kept(known):
-            pairs = zip(marks, static.values(), strict=False)
-            if len(marks) == len(static) and all(m is not None and m.holds(x) for m, x in pairs):
-                return plan
+            if len(marks) == len(static):
+                pairs = zip(marks, static.values(), strict=True)
+                if all(mark.holds(x) for mark, x in pairs):
+                    return plan
         return None
 
     def source_for(self, target: str = "", **sizes: int) -> Artefact:
@@ -216,7 +223,3 @@ def _store(options: Options) -> Store:
         limit=options.cache_limit,
         versions=versions(),
     )
-
-
-def _alive(mark: Mark | None) -> bool:
-    return mark is not None and mark.alive()

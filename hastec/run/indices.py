@@ -14,7 +14,8 @@ from hastec.run.validate import check_indices
 @dataclass(slots=True)
 class IndexChecks:
     """Runs checks: with ``mode`` "plan" a table seen before, unchanged, is not read again;
-    "always" reads it in every call, "off" never."""
+    "always" reads it in every call, "off" never.
+    """
 
     checks: tuple[IndexCheck, ...]
     mode: str = "plan"

@@ -36,7 +36,8 @@ class Mark:
 
     def holds(self, value: object) -> bool:
         """Whether ``value`` is the table that was marked, and unchanged as far as torch counts
-        changes (writes through ``.data`` or memory shared with others are not counted)."""
+        changes (writes through ``.data`` or memory shared with others are not counted).
+        """
         mine = _owners(value)
         if mine is None or len(mine) != len(self.owners):
             return False
@@ -50,7 +51,8 @@ class Mark:
 
 def mark_of(value: object) -> Mark | None:
     """Return the mark of a table; None for what cannot be known again (arrays of NumPy and SciPy,
-    paths, tensors that count no versions)."""
+    paths, tensors that count no versions).
+    """
     owners = _owners(value)
     state = None if owners is None else _state(value, owners)
     if owners is None or state is None:

@@ -178,5 +178,3 @@ def _numel(x: Array) -> int:
     for extent in x.shape:
         total *= extent
     return total
-
-
