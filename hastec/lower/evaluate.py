@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import assert_never
 
 from hastec.diag.diagnostic import InternalError
+from hastec.ir.arith import I32_MAX
 from hastec.ir.graph import (
     Access,
     Const,
@@ -22,7 +23,7 @@ from hastec.ir.graph import (
     Softmax,
     Update,
 )
-from hastec.ir.index import Form
+from hastec.ir.index import Form, ValueId
 from hastec.ir.kernel import Value
 from hastec.ir.primitive import expand
 from hastec.ir.scalars import SCALARS, Result
@@ -114,13 +115,39 @@ def _long(c: Context, value: Form) -> Value:
 
 
 def subscript(c: Context, node: NodeId) -> Form:
-    """Return a subscript or range bound: index tables were checked on entry, so it is narrow."""
+    """Return a subscript or range bound as wide as indices are.
+
+    Index tables were checked on entry, so their elements are narrow; anything else of 64 bits is
+    moved to the nearest end of the narrow numbers, where it is as far out of range as before.
+    """
     found = form(c, node)
+    if c.k.index_type == I32 and not _checked(c, node) and any(_wild(c, v) for v, _ in found.terms):
+        held = c.k.value(found)
+        for fn, end in (("max", -I32_MAX - 1), ("min", I32_MAX)):
+            held = c.k.apply(fn, held, c.k.const(end, held.dtype))
+        return Form.value(c.k.cast(held, I32).id)
     total = Form.of(found.const)
     for value, coefficient in found.terms:
         narrow = c.k.cast(c.k.values[value], c.k.index_type)
         total = total + Form.value(narrow.id) * coefficient
     return total
+
+
+def _checked(c: Context, node: NodeId) -> bool:
+    """Whether a subscript's values were found in range before the kernel runs."""
+    for access, place in c.work.checked:
+        op = c.work.nodes[access].op
+        if isinstance(op, Access | Present) and op.subs[place] == node:
+            return True
+    return False
+
+
+def _wild(c: Context, value: ValueId) -> bool:
+    """Whether nothing says that a 64-bit value fits into 32."""
+    found = c.k.values[value]
+    low, high = found.bounds or (None, None)
+    proven = low is not None and high is not None and low >= -I32_MAX - 1 and high <= I32_MAX
+    return found.dtype == I64 and not proven
 
 
 def _map(c: Context, node: NodeId, fn: str, args: tuple[NodeId, ...]) -> Value:
