@@ -6,7 +6,6 @@ program must not pay for it. Element types are named as in NumPy (``int32``, ``b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -375,17 +374,6 @@ def bits_of(x: Array) -> Array:
 def view_as(x: Array, kind: str) -> Array:
     """Return the same memory as another element type of the same width."""
     return array(tensor(x).view(dtype_of(kind)))
-
-
-def free_memory(like: Array) -> int:
-    """Return how many bytes are free where ``like`` lies."""
-    device = tensor(like).device
-    if device.type == "cuda":
-        return int(torch_module().cuda.mem_get_info(device)[0])
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not every system tells
-        return 1 << 62
 
 
 def nbytes(x: Array) -> int:

@@ -20,7 +20,6 @@ from hastec.arrays import (
     divided,
     first_true,
     flat,
-    free_memory,
     full,
     full_like,
     holds_any,
@@ -39,6 +38,7 @@ from hastec.levels.faults import TableError, fault, place
 from hastec.levels.packed import Entries, Packed, PackedPart, joined
 from hastec.levels.packing import Packing
 from hastec.levels.protocol import Layout, Level
+from hastec.levels.room import free_memory
 from hastec.levels.unpacking import Unpacking
 
 
@@ -69,7 +69,7 @@ def pack(
     (a coordinate twice), HST4015 (no room), HST4016 (too many positions), HST4017 (no memory),
     HST4018 (a code cannot hold a coordinate or a value).
     """
-    left = free_memory(entries.values) if budget is None else budget
+    left = free_memory(entries.values.device) if budget is None else budget
     sides = None if split is None else split.halves(entries)
     parts: list[PackedPart] = []
     for number, layout in enumerate(layouts):

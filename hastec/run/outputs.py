@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from hastec.arrays import Array, torch_module
 from hastec.ir.types import DType
+from hastec.levels.faults import fault, shown_bytes
 from hastec.levels.protocol import Layout
+from hastec.levels.room import free_memory
 from hastec.sym.size import Size
+
+LARGE = 1 << 26
+"""Bytes from which on the system is asked whether a table fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +68,35 @@ class SparseOutput:
 def allocate(
     outputs: tuple[Output, ...], sizes: Mapping[str, int], arrays: Mapping[str, Array], device: str
 ) -> dict[str, Array]:
-    """Return new arrays for what a call stores, by the names kernels know them by."""
-    torch = torch_module()
+    """Return new arrays for what a call stores, by the names kernels know them by.
+
+    Raises TableError HST4017 for a table that memory cannot hold.
+    """
     made: dict[str, Array] = {}
     for output in outputs:
-        kind = getattr(torch, output.dtype.numpy)
-        make = torch.zeros if output.zeroed else torch.empty
         if output.like:
             shape: tuple[int, ...] = tuple(arrays[f"{output.like}.val"].shape)
         else:
             shape = tuple(s.evaluate(sizes) for s in output.shape)
-        made[output.array] = make(shape, dtype=kind, device=device)
+        made[output.array] = _made(output, shape, device)
     return made
+
+
+def _made(output: Output, shape: tuple[int, ...], device: str) -> Array:
+    """Return a new array; TableError HST4017 if there is no memory for it."""
+    torch = torch_module()
+    need = prod(shape) * output.dtype.bytes
+    left = free_memory(device) if need >= LARGE else need
+    make = torch.zeros if output.zeroed else torch.empty
+    try:
+        if need <= left:
+            new: Array = make(shape, dtype=getattr(torch, output.dtype.numpy), device=device)
+            return new
+    except RuntimeError as error:  # what torch raises when there is no memory, on any device
+        if "memory" not in str(error):
+            raise
+    rule = f"would take {shown_bytes(need)} in the shape {list(shape)}, more than is free"
+    raise fault("HST4017", output.name, rule, "use smaller sizes")
 
 
 def returned(
