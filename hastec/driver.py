@@ -26,6 +26,7 @@ from hastec.run.device import Device, cpu, gpu, named
 from hastec.run.interpreted import Interpreted
 from hastec.run.marks import Mark, mark_of
 from hastec.run.runner import Runner
+from hastec.run.simulated import Simulated
 from hastec.run.tables import TableValue, checked_size, take
 
 
@@ -120,10 +121,27 @@ class Program:
 
     def source_for(self, target: str = "", **sizes: int) -> Artefact:
         """Return every stage and the generated source for a target, without data or a device."""
-        setup = self.setup if not target else replace(self.setup, device=named(target))
-        if target:
-            setup = replace(setup, backend=backend(setup.device.target.backend))
+        setup = self.aimed(target).setup
         return compile_graph(self.graph, setup, learn(self.graph, {}, sizes), build=False)
+
+    def aimed(self, target: str) -> Program:
+        """Return the program for a target by name (as it is for ""); HST6005 if there is none."""
+        if not target:
+            return self
+        device = named(target)
+        made = backend(device.target.backend, self.setup.options.interpret)
+        return Program(self.graph, replace(self.setup, device=device, backend=made))
+
+    def simulated(self) -> Program:
+        """Return the program with its kernels run by the kernel interpreter, on host tables.
+
+        Their target may be any, whether or not this machine has one; nothing is built or cached.
+        """
+        setup = self.setup
+        options = replace(setup.options, skip_cache=True)
+        device = replace(setup.device, name="cpu")
+        made = replace(setup, backend=Simulated(setup.backend), device=device, options=options)
+        return Program(self.graph, made)
 
     def _given(self, given: Mapping[str, object]) -> tuple[dict[str, TableValue], dict[str, int]]:
         inputs = inputs_of(self.graph)
@@ -148,7 +166,7 @@ class Program:
 
 
 def compile(
-    program: str | Path,
+    program: str | Path | Source,
     *,
     kernel: str = "",
     backend_name: str = "",

@@ -111,9 +111,16 @@ def load(name: str) -> Verb:
     """Import a command."""
     match name:
         case "check":
-            from hastec.cli import check as found
+            from hastec.cli import check
+
+            return Verb(check.configure, check.run)
         case "fmt":
-            from hastec.cli import fmt as found
+            from hastec.cli import fmt
+
+            return Verb(fmt.configure, fmt.run)
+        case "run":
+            from hastec.cli import run
+
+            return Verb(run.configure, run.run)
         case _:
             raise KeyError(name)
-    return Verb(found.configure, found.run)

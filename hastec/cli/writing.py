@@ -28,7 +28,7 @@ def write_over(path: Path, text: str) -> None:
 
 
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder, made if need be; for its owner alone. Raises HasteError HST6405."""
+    """Write files into a folder, made if need be, for its owner alone; HST6405 if that fails."""
     path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

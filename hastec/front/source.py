@@ -10,11 +10,13 @@ from hastec.text import nearest
 SUFFIX = ".haste"
 
 
-def read_source(program: str | Path) -> Source:
-    """Return a program's text: of the file, if ``program`` is the path of one.
+def read_source(program: str | Path | Source) -> Source:
+    """Return a program's text as it is, or of the file, if ``program`` is the path of one.
 
     Raises HasteError HST6003 for a file that cannot be read.
     """
+    if isinstance(program, Source):
+        return program
     if isinstance(program, Path) or (program.endswith(SUFFIX) and "\n" not in program):
         return read_file(Path(program))
     return Source("<text>", program)

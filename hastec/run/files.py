@@ -1,4 +1,4 @@
-"""Tables from files: Matrix Market, sparse patterns (smtx), NumPy and SciPy archives.
+"""Tables from files: Matrix Market, sparse patterns (smtx), NumPy, SciPy and safetensors files.
 
 Nothing in a file is ever run, sizes are read before memory is taken, and whatever is
 wrong is a TableError HST4021 with the line or member it is in (HST4022 if it is too large).
@@ -22,8 +22,10 @@ from hastec.levels.faults import TableError, shown_bytes
 from hastec.run.intake import tensor_of
 from hastec.run.matrix_market import MatrixText, read_matrix, read_pattern
 from hastec.run.other_tables import from_mapping
+from hastec.run.safetensors_file import read_tensor
 from hastec.run.validate import refuse
 
+SAFETENSORS = ".safetensors"
 LIMIT = 4 << 30
 """The most bytes a file may hold once it is unpacked."""
 
@@ -32,9 +34,11 @@ def read_table(param: Param, path: Path, seed: int | None = None) -> object:
     """Return what a file holds, in a form :func:`hastec.run.tables.take` accepts.
 
     ``.mtx`` and ``.smtx`` (both also ``.gz``), ``.npy``, and ``.npz`` as SciPy's ``save_npz``
-    writes it or with one dense array. Numbers written as text take the declared type; a pattern's
-    values are ones, or drawn with ``seed``: normal floats, integers of -8 … 8.
+    writes it or with one dense array, ``.safetensors`` (a tensor of several is named behind the
+    path: ``model.safetensors:layer.weight``). Numbers written as text take the declared type; a
+    pattern's values are ones, or drawn with ``seed``: normal floats, integers of -8 … 8.
     """
+    path, member = _member_of(path)
     name = path.name.removesuffix(".gz")
     suffix = Path(name).suffix
     if not path.is_file():
@@ -50,11 +54,21 @@ def read_table(param: Param, path: Path, seed: int | None = None) -> object:
                 return _numpy(path.open("rb"), path.stat().st_size)
             case ".npz" if name == path.name:
                 return _archive(param, path)
+            case ".safetensors" if name == path.name:
+                return read_tensor(path, member, path.stat().st_size)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise _unreadable(param, path, str(error)) from error
-    known = ".mtx, .mtx.gz, .smtx, .smtx.gz, .npy, .npz"
+    known = ".mtx, .mtx.gz, .smtx, .smtx.gz, .npy, .npz, .safetensors"
     rule = f"is bound to {path}, whose kind is unknown"
     raise refuse(param, "HST4021", rule, f"use one of {known}")
+
+
+def _member_of(path: Path) -> tuple[Path, str]:
+    """Split ``file.safetensors:name`` unless a file has that very name."""
+    before, sign, member = str(path).partition(f"{SAFETENSORS}:")
+    if sign and not path.is_file():
+        return Path(before + SAFETENSORS), member
+    return path, ""
 
 
 def _unreadable(param: Param, path: Path, why: str) -> TableError:

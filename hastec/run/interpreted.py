@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from hastec.arrays import torch_module
+from hastec.arrays import item, torch_module
 from hastec.ir.graph import Graph, Param
 from hastec.ir.interp import Table, run_graph
 from hastec.levels.registry import Registry
 from hastec.run.oracle import as_oracle
+from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
 from hastec.run.validate import refuse
-from hastec.run.sizes import solve_sizes
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +33,16 @@ class Interpreted:
 
         Tables that are updated are returned, not changed in place.
         """
+        found = self.meant(given)
+        params = {p.name: p for p in self.graph.params}
+        made = [self._tensor(params[name], found[name]) for name, _ in self.graph.outputs]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def meant(self, given: Mapping[str, object], exact: bool = False) -> dict[str, Table]:
+        """Return what the program means: its outputs, spelled out, by name.
+
+        With ``exact``, floats compute in float64 and only outputs round.
+        """
         inputs = {p.name: p for p in self.graph.params if p.role != "out"}
         values = dict(self.tables)
         sizes = dict(self.sizes)
@@ -45,13 +55,10 @@ class Interpreted:
             if name not in values:
                 rule = "is an input and was not passed"
                 raise refuse(param, "HST4024", rule, f"pass {name} = …")
-        shapes = {n: v.shape for n, v in values.items()}
-        sizes = solve_sizes(self.graph.params, shapes, sizes)
-        oracle = {n: as_oracle(inputs[n], v, self.registry) for n, v in values.items()}
-        found = run_graph(self.graph, oracle, sizes)
-        params = {p.name: p for p in self.graph.params}
-        made = [self._tensor(params[name], found[name]) for name, _ in self.graph.outputs]
-        return made[0] if len(made) == 1 else tuple(made)
+        sizes = solve_sizes(self.graph.params, {n: v.shape for n, v in values.items()}, sizes)
+        cuts = {**sizes, **_scalars(values)}
+        oracle = {n: as_oracle(inputs[n], v, self.registry, cuts) for n, v in values.items()}
+        return run_graph(self.graph, oracle, sizes, exact=exact)
 
     def _tensor(self, param: Param, table: Table) -> Any:
         """Return a result as a dense tensor of the declared type."""
@@ -61,3 +68,12 @@ class Interpreted:
         if table.present is not None:
             values = np.where(table.present, values, np.asarray(table.fill, values.dtype))
         return torch.from_numpy(np.ascontiguousarray(values)).to(kind).to(self.device)
+
+
+def _scalars(values: Mapping[str, TableValue]) -> dict[str, int]:
+    """Return single integers by name: a format may change at one of them."""
+    return {
+        name: item(value.dense.reshape(-1))
+        for name, value in values.items()
+        if value.dense is not None and not value.shape and value.param.dtype.is_integer
+    }

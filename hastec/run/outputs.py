@@ -45,7 +45,8 @@ class SparseOutput:
     """A sparse output: its values, in the order of the table it is like, and that table's arrays.
 
     ``values`` is a tensor; ``arrays`` are the index arrays by name (``"1.pos"``, ``"1.crd"`` …),
-    shared with the input, ``numbers`` what kernels take beside them.
+    shared with the input, ``numbers`` what kernels take beside them. ``sizes`` are those of the
+    call.
     """
 
     layout: Layout
@@ -53,6 +54,7 @@ class SparseOutput:
     arrays: Mapping[str, Array]
     numbers: Mapping[str, int]
     shape: tuple[int, ...] = field(default=())
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def to_dense(self) -> Any:
         """Return the table spelled out as a dense tensor, 0 where nothing is stored."""
@@ -61,7 +63,7 @@ class SparseOutput:
 
         arrays = {**self.arrays, "val": self.values}
         part = PackedPart(self.layout, arrays, self.numbers, 0, self.values.shape[0])
-        dense, _ = to_dense(unpack(Packed((part,)), {}), 0.0)
+        dense, _ = to_dense(unpack(Packed((part,)), self.sizes), 0.0)
         return dense
 
 
@@ -119,4 +121,4 @@ def _returned(output: Output, arrays: Mapping[str, Array], sizes: Mapping[str, i
     }
     numbers = {n.removeprefix(prefix): v for n, v in sizes.items() if n.startswith(prefix)}
     shape = tuple(s.evaluate(sizes) for s in output.shape)
-    return SparseOutput(output.layout, values, mine, numbers, shape)
+    return SparseOutput(output.layout, values, mine, numbers, shape, dict(sizes))

@@ -19,8 +19,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "torch": ("hastec/arrays.py", "hastec/run/*", "hastec/tune/*", "backends/triton/load*.py"),
     "scipy": ("hastec/run/*",),
     "safetensors": ("hastec/run/*",),
-    "click": ("hastec/cli/*",),
-    "rich": ("hastec/cli/*",),
     "numpy": (
         *("hastec/ir/numeric.py", "hastec/ir/kernel_interp.py", "hastec/ir/interp/*"),
         *("hastec/run/*", "hastec/tune/*", "backends/*"),
