@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from hastec.arrays import Array, torch_module
+from hastec.ir.graph import Define, Graph, Node
 from hastec.ir.types import DType
 from hastec.levels.faults import fault, shown_bytes
 from hastec.levels.protocol import Layout
@@ -65,6 +66,16 @@ class SparseOutput:
         part = PackedPart(self.layout, arrays, self.numbers, 0, self.values.shape[0])
         dense, _ = to_dense(unpack(Packed((part,)), self.sizes), 0.0)
         return dense
+
+
+def output_of(graph: Graph, store: Node, layout: Layout) -> Output:
+    """Return what a region stores for a definition whose table has ``layout``."""
+    assert isinstance(store.op, Define)
+    name = store.op.name
+    param = next((p for p in graph.params if p.name == name and p.role == "out"), None)
+    like = param.like if param is not None else ""
+    shape, kept = store.shape or (), layout if like else None
+    return Output(name, store.dtype, shape, param is not None, like, kept, bool(like))
 
 
 def allocate(
