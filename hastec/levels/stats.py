@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod, sqrt
 
-from hastec.arrays import Array, arange, count_at, count_true, long, nonzero, range_of, sum_all
+from hastec.arrays import Array, count_at, count_true, distinct, long, nonzero, range_of, sum_all
 from hastec.levels import neighbours
 from hastec.levels.neighbours import Fill, Fillers, Kept
 
 SAMPLE = 1 << 20
 """How many entries are looked at for what needs neighbours."""
+
+LONG, MANY = 1 << 24, 16
+"""A dimension is long past ``LONG`` coordinates, and past ``MANY`` an entry."""
 
 BAND = 64
 """Rows that are looked at together."""
@@ -134,8 +137,8 @@ def describe(
     """
     row, height = _rows(coords, shape)
     column, width = long(coords[-1]), shape[-1]
-    each = [count_at(long(c), n) for c, n in zip(coords, shape, strict=True)]
-    lengths = each[0] if len(shape) == 2 else count_at(row, height)
+    each = [_counted(long(c), n) for c, n in zip(coords, shape, strict=True)]
+    lengths = each[0] if len(shape) == 2 else _counted(row, height)
     entries = column.shape[0]
     near, share = _sample(row, column, height)
     in_order = neighbours.ascending(row, column)
@@ -143,8 +146,8 @@ def describe(
     return Stats(
         shape,
         entries,
-        tuple(_lengths(x, entries) for x in each),
-        _lengths(lengths, entries),
+        tuple(_lengths(x, n, entries) for x, n in zip(each, shape, strict=True)),
+        _lengths(lengths, height, entries),
         tuple(neighbours.filled(sample, r, c, width) for r, c in blocks),
         tuple(neighbours.kept(sample, n, m) for n, m in groups),
         tuple(neighbours.gaps(sample, b) for b in bits),
@@ -170,18 +173,27 @@ def _sample(row: Array, column: Array, height: int) -> tuple[tuple[Array, Array]
     step = min(-(-entries // SAMPLE), max(1, height // BAND))
     if step <= 1:
         return (row, column), 1.0
-    band = (arange(height, row) // BAND % step).eq(step // 2)
-    taken = nonzero(band[row])
+    taken = nonzero((row // BAND % step).eq(step // 2))
     return (row[taken], column[taken]), taken.shape[0] / entries
 
 
-def _lengths(lengths: Array, entries: int) -> Lengths:
-    extent = lengths.shape[0]
-    if not extent:
-        return Lengths(0, 0, 0.0, 0, 0.0, 0.0)
+def _counted(index: Array, extent: int) -> Array:
+    """Return how many entries each coordinate has; of a dimension far longer than the table has
+    entries, those coordinates alone that have any.
+    """
+    if extent <= max(LONG, MANY * index.shape[0]):
+        return count_at(index, extent)
+    found, which = distinct(index)
+    return count_at(which, found.shape[0])
+
+
+def _lengths(lengths: Array, extent: int, entries: int) -> Lengths:
+    if not lengths.shape[0]:
+        return Lengths(extent, 0, 0.0, 0, 0.0, 1.0 if extent else 0.0)
     mean = entries / extent
     variance = sum_all(lengths * lengths) / extent - mean * mean
     variation = sqrt(max(0.0, variance)) / mean if mean else 0.0
     least, most = range_of(lengths)
-    empty = count_true(lengths.eq(0)) / extent
+    least = least if lengths.shape[0] == extent else 0
+    empty = 1.0 - count_true(lengths.ne(0)) / extent
     return Lengths(extent, least, mean, most, variation, empty)
