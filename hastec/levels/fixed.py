@@ -93,6 +93,7 @@ class Fixed:
         """Store coordinates and lengths; without ``k`` the longest fibre gives it."""
         n, nodes = self.number, at.nodes(self.number)
         ordinal = self.index.place(nodes)
+        at.reserve(at.fibres(n), "int64")
         lengths = most_at(nodes.trail.fibre(n), at.fibres(n), ordinal + 1)
         longest = largest(lengths)
         if not isinstance(self.spec.option("k"), int):
@@ -100,7 +101,6 @@ class Fixed:
         at.place(nodes, ordinal)
         room = full(nodes.count, at.extent(n), "int64", at.like)
         self.index.encode(at, nodes, f"{n}.crd", room)
-        at.reserve(lengths.shape[0], "int32")
         at.store(f"{n}.len", lengths, "int32")
         at.tell(f"{n}.halvings", longest.bit_length())
 
