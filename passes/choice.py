@@ -91,10 +91,11 @@ def only(
     facts: Facts,
     sizes: Mapping[str, int],
     refuse: Callable[[Kernel, Target], str] | None = None,
+    wide: bool = False,
 ) -> Ranking:
     """Return a ranking of this one schedule: empty, with the reason, if it cannot be used."""
     try:
-        kernel = lower(work, schedule)
+        kernel = lower(work, schedule, wide)
     except Refused as reason:
         return Ranking((), ((str(reason), 1),))
     why = refuse(kernel, target) if refuse else ""

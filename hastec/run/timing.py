@@ -45,7 +45,8 @@ class Timer(Protocol):
 
     def __call__(self, calls: Sequence[Call], hopeless: float | None) -> Times:
         """Return the times of one call; after a few samples if their median exceeds
-        ``hopeless`` seconds."""
+        ``hopeless`` seconds.
+        """
         ...
 
 

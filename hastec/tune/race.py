@@ -1,0 +1,212 @@
+"""The race: candidates of one region are built side by side, then checked and timed one by one."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from hastec.contracts import Built
+from hastec.diag import Diagnostic, InternalError
+from hastec.ir.format import Format
+from hastec.ir.graph import NodeId, Region
+from hastec.options import Effort
+from hastec.run.runner import Ready
+from hastec.run.timing import Timer, Times, timer_for
+from hastec.tune.building import Builder, Outcome, builder_for
+from hastec.tune.candidates import LIMITS, Candidate, candidates
+from hastec.tune.entries import INTERRUPTED, UNFINISHED, Entries
+from hastec.tune.exact import exact
+from hastec.tune.part import part_of
+from hastec.tune.problem import Problem
+from hastec.tune.records import Status
+from hastec.tune.referee import Referee
+from hastec.tune.tables import Tables, magnitudes
+from hastec.tune.trial import Bench
+from hastec.tune.verdict import Judge
+
+HOPELESS = 2.0
+"""A candidate this many times slower than the best is not measured to the end."""
+CLOSE = 1.1
+"""Candidates within this factor of the best are measured again, in turns, at the end."""
+FINALISTS, ROUNDS = 3, 2
+WRONG = "HST6203"
+
+
+class Progress(Protocol):
+    """Is told how far a search is."""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Say that ``done`` of ``total`` candidates of the region ``what`` are decided."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to search: how far, for how many seconds at most, from which seed.
+
+    ``again`` measures what is recorded already. ``timer`` and ``builder`` are those for the device
+    and the backend unless given.
+    """
+
+    effort: Effort = Effort.QUICK
+    budget: float = 10.0
+    seed: int = 0
+    again: bool = False
+    timer: Timer | None = None
+    builder: Builder | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runner:
+    """A candidate that was right, ready to run, and its times so far."""
+
+    candidate: Candidate
+    ready: Ready
+    times: Times
+
+
+class Race:
+    """Tries the candidates of one region."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        region: Region,
+        settled: Mapping[NodeId, Format],
+        entries: Entries,
+        settings: Settings,
+    ) -> None:
+        self.problem = problem
+        self.part = part_of(problem.graph, region)
+        self.settled = settled
+        self.entries = entries
+        self.settings = settings
+        self.timer = settings.timer or timer_for(problem.device.name)
+        self.builder = settings.builder or builder_for(
+            problem.backend, problem.device.target, problem.lines
+        )
+        self.right: list[Runner] = []
+        self.leader: Candidate | None = None
+        self.wrong: list[str] = []
+        self.notes: list[Diagnostic] = []
+
+    def run(self, tables: Tables, deadline: float) -> None:
+        """Try what is not known yet, until ``deadline``."""
+        problem, region, effort = self.problem, self.part.region, self.settings.effort
+        data = tables.before()
+        bench = Bench(problem, self.part, data)
+        given = (problem.graph, region, self.settled, problem.tile, LIMITS[effort], bench.wide())
+        found = candidates(*given)
+        known = self.entries.wrong() if self.settings.again else self.entries.tried()
+        todo = [c for c in found if c.text not in known]
+        whole = exact(self.part, magnitudes(data.trial), problem.sizes)
+        referee = Referee(self.part, data.trial, problem.sizes, problem.tile.registry)
+        judge = Judge(self.part, referee, whole, self.settings.seed)
+        done = 0
+        for number, outcome in self._built(todo, deadline):
+            self._try(todo[number], outcome, bench, judge)
+            done += 1
+            self._tell(done, len(todo))
+            if time.monotonic() >= deadline:
+                break
+        self._finals(bench, deadline)
+        self._report(done)
+        if done == len(todo):
+            self.entries.finish(effort, len(found))
+
+    def _built(self, todo: list[Candidate], deadline: float) -> Iterable[tuple[int, Outcome]]:
+        built = self.builder([c.ranked.kernel for c in todo], deadline) if todo else iter(())
+        # Compilers that work beside a measurement on the same processor would spoil it.
+        return list(built) if self.problem.device.target.threads == (1,) else built
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.settings.progress is not None:
+            self.settings.progress(done, total, self.part.region.name)
+
+    # ------------------------------------------------------------------------------- one candidate
+    def _try(self, candidate: Candidate, outcome: Outcome, bench: Bench, judge: Judge) -> None:
+        if isinstance(outcome, str):
+            self.entries.add(candidate.text, Status.FAILED, outcome)
+            return
+        self.entries.add(candidate.text, Status.FAILED, UNFINISHED)
+        try:
+            self._run(candidate, outcome, bench, judge)
+        except KeyboardInterrupt:
+            self.entries.add(candidate.text, Status.FAILED, INTERRUPTED)
+            raise
+        except Exception as why:
+            self.entries.add(candidate.text, Status.FAILED, f"{type(why).__name__}: {why}")
+            self._still_there(bench, candidate)
+
+    def _run(self, candidate: Candidate, built: Built, bench: Bench, judge: Judge) -> None:
+        kernel, target = candidate.ranked.kernel, self.problem.device.target
+        ready = Ready(kernel, self.problem.backend.load(built.files, kernel, target))
+        results = bench.results(ready, candidate)
+        verdict = judge.judge(results)
+        if verdict.leader:
+            self._demote(verdict.reason)
+            judge.leader = results
+        elif verdict.reason:
+            self._wrong(candidate, verdict.reason)
+            return
+        if judge.leader is results:
+            self.leader = candidate
+        times = self.timer(bench.calls(ready, candidate), self._hopeless())
+        self.entries.add(candidate.text, Status.OK, times=times)
+        self.right.append(Runner(candidate, ready, times))
+
+    def _hopeless(self) -> float | None:
+        found = self.entries.best()
+        return None if found is None or found.ms is None else HOPELESS * found.ms * 1e-3
+
+    def _demote(self, reason: str) -> None:
+        """Take back what led: it was wrong where another one is right."""
+        assert self.leader is not None
+        self._wrong(self.leader, reason)
+        self.right = [r for r in self.right if r.candidate is not self.leader]
+
+    def _wrong(self, candidate: Candidate, reason: str) -> None:
+        self.entries.add(candidate.text, Status.WRONG, reason)
+        self.wrong.append(reason)
+
+    def _still_there(self, bench: Bench, candidate: Candidate) -> None:
+        """Raise InternalError if the device works no more after a candidate failed."""
+        try:
+            bench.wait()
+        except RuntimeError as why:
+            message = f"the device stopped working while this schedule ran: {candidate.text}"
+            raise InternalError(f"{message}\n{why}") from None
+
+    # ------------------------------------------------------------------------------------- the end
+    def _finals(self, bench: Bench, deadline: float) -> None:
+        """Measure those close to the best again, in turns, so that no moment favours one."""
+        ordered = sorted(self.right, key=lambda r: r.times.median)
+        close = [r for r in ordered if r.times.median <= CLOSE * ordered[0].times.median]
+        close = close[:FINALISTS]
+        found = {r.candidate.text: [r.times] for r in close}
+        for _ in range(ROUNDS if len(close) > 1 else 0):
+            if time.monotonic() >= deadline:
+                break
+            for r in close:
+                found[r.candidate.text].append(self.timer(bench.calls(r.ready, r.candidate), None))
+        for text, times in found.items():
+            if len(times) > 1:
+                middle = statistics.median(t.median for t in times)
+                last = replace(times[-1], median=middle, count=sum(t.count for t in times))
+                self.entries.add(text, Status.OK, times=last)
+
+    def _report(self, done: int) -> None:
+        if not self.wrong:
+            return
+        name, reason = self.part.region.name, self.wrong[0]
+        if self.entries.best() is None:
+            raise InternalError(f"all schedules of {name} that ran give wrong results: {reason}")
+        count = f"{len(self.wrong)} of {done} schedules of {name}"
+        message = f"{count} gave wrong results and are never used: {reason}"
+        where = self.entries.book.path or "memory"
+        advice = f"report it with the records in {where}"
+        self.notes.append(Diagnostic(WRONG, message, help=advice, severity="warning"))
