@@ -22,40 +22,18 @@ from hastec.ir.graph import Graph
 from hastec.levels.registry import Registry, default_registry
 from hastec.options import Options
 from hastec.passes.check import missing
+from hastec.plan import Plan
 from hastec.run.device import Device, cpu, gpu, named
 from hastec.run.interpreted import Interpreted
 from hastec.run.marks import Mark, mark_of
-from hastec.run.runner import Runner
 from hastec.run.simulated import Simulated
 from hastec.run.tables import TableValue, checked_size, take
-
 
 Marks: TypeAlias = tuple[Mark, ...]
 """By which the static tables of a plan are known again."""
 
 Rough: TypeAlias = tuple[tuple[str, int], ...]
 """Sizes by name, each as the number of its bits."""
-
-
-@dataclass(slots=True, eq=False)
-class Plan:
-    """A bound program: call it with the remaining tables by name.
-
-    ``artefact`` holds every stage and the generated code; None if the program is interpreted, and
-    then ``notes`` say why.
-    """
-
-    run: Runner | Interpreted
-    artefact: Artefact | None
-    setup: Setup
-    notes: tuple[Diagnostic, ...] = ()
-
-    def __call__(self, **given: object) -> Any:
-        """Run; see :class:`hastec.run.runner.Runner`."""
-        try:
-            return self.run(**given)
-        except HasteError as error:
-            raise error.at(self.setup.source) from None
 
 
 @dataclass(slots=True, eq=False)
@@ -158,11 +136,11 @@ class Program:
         if notes:
             setup = self.setup
             run = Interpreted(self.graph, tables, known.sizes, setup.device.name, setup.registry)
-            return Plan(run, None, setup, notes)
+            return Plan(run, None, setup, known, notes)
         _require_device(self.setup)
         artefact = compile_graph(self.graph, self.setup, known)
         run_ = runner_for(artefact, self.setup, known, tables, copy)
-        return Plan(run_, artefact, self.setup)
+        return Plan(run_, artefact, self.setup, known)
 
 
 def compile(

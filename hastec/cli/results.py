@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hastec.cli.writing import unwritten
 from hastec.diag import Diagnostic
 from hastec.driver import Program
+from hastec.explain.writing import unwritten
 from hastec.run.compare import Difference, compare, tolerance
 from hastec.run.interpreted import Interpreted
 from hastec.run.results import write_npy

@@ -11,8 +11,9 @@ from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, o
 from hastec.cli.bindings import Bindings, read_bindings, require_all
 from hastec.cli.results import agreement, write_results
 from hastec.cli.sources import program
-from hastec.driver import Plan, Program, compile
+from hastec.driver import Program, compile
 from hastec.ir.graph import Graph, Param
+from hastec.plan import Plan
 from hastec.run.results import named, summary
 
 

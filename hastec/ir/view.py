@@ -36,6 +36,14 @@ def to_networkx(graph: Graph) -> nx.MultiDiGraph:
     return view
 
 
+def node_link(graph: Graph) -> dict[str, object]:
+    """Return a graph as the JSON that ``networkx.node_link_graph(data, edges="edges")`` loads."""
+    import networkx as nx  # loaded only when somebody looks
+
+    found: dict[str, object] = nx.node_link_data(to_networkx(graph), edges="edges")
+    return found
+
+
 def _attributes(
     node: Node, regions: dict[NodeId, str], outputs: dict[NodeId, str]
 ) -> dict[str, str | int | bool | list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,4 +87,5 @@ def summary(graph: Graph, name: str, found: Any) -> Summary:
 def write_npy(path: Path, found: Any) -> None:
     """Write an output as a dense NumPy file (bf16 as float32). Raises OSError."""
     with path.open("wb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(to_numpy(spelled_out(found))))
+        write: Any = np.lib.format.write_array
+        write(file, np.ascontiguousarray(to_numpy(spelled_out(found))))

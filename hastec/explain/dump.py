@@ -1,0 +1,53 @@
+"""A compilation as files: every stage, kernels and their source, facts, and the explanation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from hastec.artefact import Artefact, stage_text
+from hastec.cache.identity import versions
+from hastec.explain.data import report_data
+from hastec.explain.report import Report
+from hastec.explain.text import show
+from hastec.ir.graph import Graph
+from hastec.ir.kernel_show import show_kernel
+from hastec.ir.view import node_link
+from hastec.target import Target
+
+
+def dump_files(
+    graph: Graph, artefact: Artefact | None, target: Target, report: Report | None
+) -> dict[str, bytes]:
+    """Return the files of a dump by name; the same compilation gives the same bytes.
+
+    ``NN-pass.txt`` are the graphs behind each pass, ``KERNEL.kernel.txt`` the kernels,
+    ``KERNEL.py`` or ``.ll`` the generated source, ``machine.json`` what was compiled for and what
+    the machine code is like, ``graph.json`` the last graph as networkx reads it, ``explain.txt``
+    and ``explain.json`` the explanation, if there is one.
+    """
+    stages = artefact.stages if artefact is not None else (("00-build", stage_text(graph)),)
+    files = {f"{name}.txt": text for name, text in stages}
+    for code in artefact.codes if artefact is not None else ():
+        files[f"{code.region}.kernel.txt"] = show_kernel(code.kernel)
+        files[f"{code.region}{code.suffix}"] = code.source
+    files["machine.json"] = _json(_machine(artefact, target))
+    files["graph.json"] = _json(node_link(graph))
+    if report is not None:
+        files["explain.txt"] = show(report)
+        files["explain.json"] = _json(report_data(report))
+    return {name: text.encode() for name, text in files.items()}
+
+
+def _machine(artefact: Artefact | None, target: Target) -> dict[str, object]:
+    """Return facts of the machine code by kernel, the target, and the versions that decided."""
+    codes = artefact.codes if artefact is not None else ()
+    return {
+        "target": {"name": target.name, "backend": target.backend, "arch": target.arch},
+        "kernels": {code.region: dict(code.facts) for code in codes},
+        "versions": dict(versions()),
+    }
+
+
+def _json(data: Mapping[str, object]) -> str:
+    return json.dumps(data, indent=2, sort_keys=True) + "\n"
