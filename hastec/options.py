@@ -57,8 +57,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("cache_limit", "HASTE_CACHE_LIMIT", "4GiB", "size above which old entries go"),
     Setting("cache_trust", "HASTE_CACHE_TRUST", "0", "use a cache that others own or may write"),
     Setting("skip_cache", "HASTE_SKIP_CACHE", "0", "neither read nor write the cache"),
+    Setting("tune", "HASTE_TUNE", "0", "measure candidates when tables are bound"),
     Setting("tune_effort", "HASTE_TUNE_EFFORT", "quick", "none, quick or full"),
-    Setting("tune_budget", "HASTE_TUNE_BUDGET_SECONDS", "60", "seconds for tuning one program"),
+    Setting("tune_budget", "HASTE_TUNE_BUDGET_SECONDS", "10", "seconds for tuning one program"),
     Setting("tune_seed", "HASTE_TUNE_SEED", "0", "seed of the inputs that tuning invents"),
     Setting("force_tune", "HASTE_FORCE_TUNE", "0", "measure again what is already recorded"),
     Setting("locked", "HASTE_LOCKED", "0", "take every choice from the lock file, never measure"),
@@ -95,6 +96,7 @@ class Options:
     cache_limit: int
     cache_trust: bool
     skip_cache: bool
+    tune: bool
     tune_effort: Effort
     tune_budget: float
     tune_seed: int
@@ -171,6 +173,7 @@ def _read(origins: Mapping[str, Origin], unknown: tuple[str, ...]) -> Options:
         cache_limit=_bytes(origins["cache_limit"]),
         cache_trust=_flag(origins["cache_trust"]),
         skip_cache=_flag(origins["skip_cache"]),
+        tune=_flag(origins["tune"]),
         tune_effort=_choice(origins["tune_effort"], Effort),
         tune_budget=_seconds(origins["tune_budget"]),
         tune_seed=_number(origins["tune_seed"]),
