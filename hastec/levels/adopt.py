@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hastec.arrays import Array, arange, cast, first_true, same, solid
+from hastec.arrays import Array, arange, cast, first_true, item, same, solid
 from hastec.diag import InternalError
 from hastec.levels import keys
 from hastec.levels.assemble import dim_coords, read, unpack
@@ -12,7 +12,7 @@ from hastec.levels.assembled import Assembled, value_side
 from hastec.levels.checking import Checking
 from hastec.levels.faults import fault, place
 from hastec.levels.packed import Packed, PackedPart
-from hastec.levels.protocol import Layout
+from hastec.levels.protocol import Layout, Level
 from hastec.levels.unpacking import Unpacking
 
 
@@ -22,7 +22,10 @@ def adopt(
     sizes: Mapping[str, int],
     labels: Mapping[str, str],
 ) -> tuple[Packed, bool]:
-    """Return a table made of given arrays, and whether its coordinates ascend as kernels expect.
+    """Return a table made of given arrays, and whether kernels can read them as they are.
+
+    They can if coordinates ascend and every position holds an entry: what stands in padding or in
+    fillers is read by kernels and belongs to nobody here, so such a table is to be packed again.
 
     ``given`` has one mapping a part, with the names levels and codes use; ``labels`` says what
     users call them. Every array is checked before anything indexes with it: TableError HST4xxx
@@ -65,10 +68,12 @@ def _adopt_part(
     arrays = {name: solid(cast(given[name], kind)) for name, kind in _kinds(layout)}
     slots = at.positions(len(layout.levels) - 1)
     part = PackedPart(layout, arrays, at.numbers, slots, slots)
-    if not at.unsure and at.unsorted < 0:
+    if not at.unsure and at.unsorted < 0 and not any(_partly(lv) for lv in layout.levels):
         return part, True
     walk = read(part, sizes)
-    return PackedPart(layout, arrays, at.numbers, walk.length, slots), _read_well(walk)
+    ascends = _read_well(walk)
+    found = PackedPart(layout, arrays, at.numbers, walk.length, slots)
+    return found, ascends and walk.length == slots
 
 
 def _check_names(layout: Layout, given: Mapping[str, Array], labels: Mapping[str, str]) -> None:
@@ -97,10 +102,27 @@ def _read_well(walk: Unpacking) -> bool:
             where = place(tuple(int(c[at].tolist()) for c in coords[: level.number + 1]))
             rule = f"level {level.spec} leads to {where}, past its {walk.span(level.number)}"
             raise fault("HST4012", layout.table, rule, "remove it, or correct the shape")
+    _check_whole(walk)
     spans = [walk.span(level.number) for level in layout.levels]
     order = keys.order(coords, spans) if walk.length else None
     check_twice(walk.layout.table, coords, dim_coords(walk), order)
     return order is None or same(order, arange(walk.length, walk.like))
+
+
+def _partly(level: Level) -> bool:
+    """Whether a level stores remainders one by one: with quotients above, any could go too far."""
+    return level.spec.coord.op == "%" and not level.facts.full
+
+
+def _check_whole(walk: Unpacking) -> None:
+    """Check that quotients and stored remainders, put together, lie within their dimension."""
+    layout = walk.layout
+    parted = {lv.spec.coord.dim: lv for lv in layout.levels if _partly(lv)}
+    for dim, coord, size in zip(layout.dims, dim_coords(walk), walk.shape, strict=True):
+        at = first_true(coord >= size) if dim in parted else -1
+        if at >= 0:
+            rule = f"level {parted[dim].spec} leads to {dim} = {item(coord, at)}, past its {size}"
+            raise fault("HST4012", layout.table, rule, "remove it, or correct the shape")
 
 
 def check_twice(

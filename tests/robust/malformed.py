@@ -201,9 +201,9 @@ def coo(x: Tensor) -> Parts:
 
 
 def table() -> Tensor:
-    """Return a table whose first row has several entries."""
+    """Return a table of small whole numbers whose first row has several entries."""
     g = torch.Generator().manual_seed(1)
-    x = torch.rand(ROWS, COLUMNS, generator=g)
+    x = torch.randint(1, 9, (ROWS, COLUMNS), generator=g).float()
     x = x * (torch.rand(ROWS, COLUMNS, generator=g) < 0.4)
     x[0, :4] = torch.tensor([1.0, 0.0, 2.0, 3.0])
     return x
