@@ -118,7 +118,7 @@ def _check_whole(walk: Unpacking) -> None:
     """Check that quotients and stored remainders, put together, lie within their dimension."""
     layout = walk.layout
     parted = {lv.spec.coord.dim: lv for lv in layout.levels if _partly(lv)}
-    for dim, coord, size in zip(layout.dims, dim_coords(walk), walk.shape, strict=True):
+    for dim, coord, size in zip(layout.dims, dim_coords(walk), walk.shape(), strict=True):
         at = first_true(coord >= size) if dim in parted else -1
         if at >= 0:
             rule = f"level {parted[dim].spec} leads to {dim} = {item(coord, at)}, past its {size}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -45,10 +46,7 @@ def answer(program: Program, table: str, given: object, x: m.Tensor | None) -> m
     if x is None:
         program.bind(W=given)
         return None
-    if table == "step":
-        result = program.bind()(W=given, x=x)
-    else:
-        result = program.bind(W=given)(x=x)
+    result = program.bind()(W=given, x=x) if table == "step" else program.bind(W=given)(x=x)
     assert isinstance(result, torch.Tensor)
     return result
 
@@ -68,7 +66,7 @@ def entries(parts: m.Parts) -> list[tuple[int, int, float]]:
         return list(zip(*index, values.tolist(), strict=True))
     found = []
     starts = parts["starts"].tolist()
-    for row, (start, stop) in enumerate(zip(starts, starts[1:], strict=False)):
+    for row, (start, stop) in enumerate(itertools.pairwise(starts)):
         for at in range(start, stop):
             value = values[at].tolist()
             block = value if isinstance(value, list) else [[value]]
