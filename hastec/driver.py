@@ -28,6 +28,8 @@ from hastec.run.interpreted import Interpreted
 from hastec.run.marks import Mark, mark_of
 from hastec.run.simulated import Simulated
 from hastec.run.tables import TableValue, checked_size, take
+from hastec.tune.race import Progress
+from hastec.tuning import compile_decided, decide
 
 Marks: TypeAlias = tuple[Mark, ...]
 """By which the static tables of a plan are known again."""
@@ -46,15 +48,20 @@ class Program:
     setup: Setup
     plans: dict[Rough, list[tuple[Marks, Plan]]] = field(default_factory=dict)
 
-    def bind(self, **given: object) -> Plan:
+    def bind(
+        self, *, tune: bool | None = None, progress: Progress | None = None, **given: object
+    ) -> Plan:
         """Return a plan for tables that stay, and sizes to expect, given by name.
 
         Tables are validated and packed, formats and schedules chosen, kernels compiled or loaded.
+        With ``tune`` (None: as the options say) candidates are measured first, which needs all
+        sizes; what was measured before is used in any case. ``progress`` is told how far that is.
         Raises HasteError (TableError for a table) with everything that is wrong.
         """
         try:
             tables, sizes = self._given(given)
-            return self._plan(tables, learn(self.graph, tables, sizes), copy=False)
+            known = learn(self.graph, tables, sizes)
+            return self._plan(tables, known, copy=False, tune=tune, progress=progress)
         except HasteError as error:
             raise error.at(self.setup.source) from None
 
@@ -99,8 +106,20 @@ class Program:
 
     def source_for(self, target: str = "", **sizes: int) -> Artefact:
         """Return every stage and the generated source for a target, without data or a device."""
-        setup = self.aimed(target).setup
-        return compile_graph(self.graph, setup, learn(self.graph, {}, sizes), build=False)
+        return self.aimed(target).artefact_for(sizes)
+
+    def artefact_for(self, sizes: Mapping[str, int], build: bool = False) -> Artefact:
+        """Return every stage and the source, at sizes, without data; with ``build`` also machine
+        code, without a device.
+        """
+        try:
+            return compile_graph(self.graph, self.setup, self.known_for(sizes), build)
+        except HasteError as error:
+            raise error.at(self.setup.source) from None
+
+    def known_for(self, sizes: Mapping[str, int]) -> Known:
+        """Return what is known if only sizes are."""
+        return learn(self.graph, {}, sizes)
 
     def aimed(self, target: str) -> Program:
         """Return the program for a target by name (as it is for ""); HST6005 if there is none."""
@@ -131,16 +150,24 @@ class Program:
         }
         return tables, {n: checked_size(n, v) for n, v in given.items() if n not in inputs}
 
-    def _plan(self, tables: dict[str, TableValue], known: Known, copy: bool) -> Plan:
+    def _plan(
+        self,
+        tables: dict[str, TableValue],
+        known: Known,
+        copy: bool,
+        tune: bool | None = None,
+        progress: Progress | None = None,
+    ) -> Plan:
         notes = tuple(replace(d, severity="warning") for d in missing(self.graph))
         if notes:
             setup = self.setup
             run = Interpreted(self.graph, tables, known.sizes, setup.device.name, setup.registry)
             return Plan(run, None, setup, known, notes)
         _require_device(self.setup)
-        artefact = compile_graph(self.graph, self.setup, known)
+        decided = decide(self.graph, self.setup, known, tables, tune, progress)
+        artefact = compile_decided(self.graph, self.setup, known, decided)
         run_ = runner_for(artefact, self.setup, known, tables, copy)
-        return Plan(run_, artefact, self.setup, known)
+        return Plan(run_, artefact, self.setup, known, decided=decided)
 
 
 def compile(

@@ -11,8 +11,8 @@ from hastec.artefact import Artefact
 from hastec.binding import Known, Setup
 from hastec.diag import Diagnostic, HasteError
 from hastec.explain.build import explain
-from hastec.explain.data import report_data
 from hastec.explain.dump import dump_files
+from hastec.explain.report import Report
 from hastec.explain.subject import Subject
 from hastec.explain.text import show
 from hastec.explain.writing import write_all
@@ -20,6 +20,7 @@ from hastec.ir.format import Format
 from hastec.passes.bound import table_name
 from hastec.run.interpreted import Interpreted
 from hastec.run.runner import Runner
+from hastec.tuning import Decided, pin
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,7 @@ class Plan:
     """A bound program: call it with the remaining tables by name.
 
     ``artefact`` holds every stage and the generated code; None if the program is interpreted, and
-    then ``notes`` say why.
+    then ``notes`` say why. ``decided`` is what tuning, records or a lock file chose.
     """
 
     run: Runner | Interpreted
@@ -35,6 +36,7 @@ class Plan:
     setup: Setup
     known: Known
     notes: tuple[Diagnostic, ...] = ()
+    decided: Decided | None = None
 
     @property
     def source(self) -> dict[str, str]:
@@ -58,23 +60,49 @@ class Plan:
 
     def explain(self, json: bool = False) -> str | dict[str, object]:
         """Return what was chosen, why and at what price: text of a screen, or all of it as data."""
-        report = explain(self._subject())
-        return report_data(report) if json else show(report)
+        report = self.report()
+        return report.data() if json else show(report)
+
+    def report(self) -> Report:
+        """Return what was chosen, why and at what price, as values."""
+        return explain(self._subject())
 
     def dump(self, folder: str | Path) -> Path:
         """Write every stage, kernel, source and the explanation into a folder; return it.
 
         Names are those of :func:`hastec.explain.dump.dump_files`. Raises HasteError HST6405.
         """
-        target, report = self.setup.device.target, explain(self._subject())
+        target, report = self.setup.device.target, self.report()
         return write_all(Path(folder), dump_files(self.run.graph, self.artefact, target, report))
+
+    def pin(self, path: str | Path | None = None) -> Path:
+        """Write what this plan uses into a lock file (by default the one of the options), so that
+        with ``locked`` it is used again; return its path. Raises HasteError HST6301, HST6304.
+        """
+        where = self.setup.options.lock_file if path is None else Path(path)
+        if self.decided is not None and self.artefact is not None:
+            pin(self.decided, self.artefact.graph, where)
+        return where
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """The seconds that tuning measured, by kernel."""
+        decided = self.decided
+        found: dict[str, float] = {}
+        for region, chosen in decided.choice if decided is not None else ():
+            text = str(chosen)
+            records = decided.records if decided is not None else ()
+            times = [r.ms for r in records if r.schedule == text and r.ms is not None]
+            if times:
+                found[region] = min(times) * 1e-3
+        return found
 
     def _subject(self) -> Subject:
         held = {}
         if isinstance(self.run, Runner):
             held = {name: nbytes(x) for name, x in self.run.arrays.items()}
         found = self.run.graph, self.artefact, self.setup, self.known, held
-        return Subject(*found, notes=self.notes)
+        return Subject(*found, measured=self.measured, notes=self.notes)
 
     def __call__(self, **given: object) -> Any:
         """Run; see :class:`hastec.run.runner.Runner`."""

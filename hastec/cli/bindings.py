@@ -9,16 +9,18 @@ from pathlib import Path
 
 from hastec.arrays import torch_module
 from hastec.diag import Diagnostic, HasteError, Source
-from hastec.ir.graph import Graph, Param
+from hastec.ir.graph import Graph, Param, Time
 from hastec.ir.types import Kind
 from hastec.run.demands import demands
 from hastec.run.files import read_table
+from hastec.run.intake import tensor_of
 from hastec.run.invent import WAYS, Recipe, invent, read_recipe
 from hastec.run.sizes import known_sizes
 from hastec.run.tables import take
 from hastec.text import listed, nearest
 
 BAD = "HST6404"
+TIMES: tuple[Time, ...] = ("static", "request", "step")
 SUFFIXES = (".mtx", ".smtx", ".npy", ".npz", ".safetensors")
 
 
@@ -39,8 +41,10 @@ class Bindings:
         return known_sizes(graph.params, _shapes(params, self.tables, {}), self.sizes)
 
 
-def read_bindings(args: argparse.Namespace, graph: Graph, source: Source) -> Bindings:
-    """Return what ``--bind`` and ``--size`` give for a kernel.
+def read_bindings(
+    args: argparse.Namespace, graph: Graph, source: Source, device: str = "cpu"
+) -> Bindings:
+    """Return what ``--bind`` and ``--size`` give for a kernel, tables on a device by torch's name.
 
     Raises HasteError HST6404 for a binding that cannot be understood, and what reading a table
     raises.
@@ -48,9 +52,26 @@ def read_bindings(args: argparse.Namespace, graph: Graph, source: Source) -> Bin
     texts: list[str] = args.bind
     named: list[tuple[str, int]] = args.size
     try:
-        return _read(graph, _pairs(graph, texts), dict(named), args.seed)
+        found = _read(graph, _pairs(graph, texts), dict(named), args.seed)
+        inputs = {p.name: p for p in graph.params}
+        tables = {n: _on(device, inputs[n], table) for n, table in found.tables.items()}
+        return Bindings(tables, found.sizes)
     except HasteError as error:
         raise error.at(source) from None
+
+
+def _on(device: str, param: Param, table: object) -> object:
+    """Return a table on a device; one declared to be in host memory stays there."""
+    torch = torch_module()
+    if device == "cpu" or param.host:
+        return table
+    if isinstance(table, torch.Tensor):
+        return table.to(device)
+    if isinstance(table, Mapping):
+        return {name: _on(device, param, part) for name, part in table.items()}
+    if not hasattr(table, "dtype"):
+        return table
+    return torch.Tensor.to(tensor_of(param, table), device)
 
 
 def _pairs(graph: Graph, texts: Sequence[str]) -> dict[str, str]:
@@ -164,11 +185,16 @@ def example(param: Param, sizes: Mapping[str, int]) -> str:
     return "x".join(shown)
 
 
-def require_all(graph: Graph, bindings: Bindings, source: Source) -> None:
-    """Raise HasteError HST6404 for an input that is not bound, with a binding that would do."""
+def require(
+    graph: Graph, bindings: Bindings, source: Source, times: Sequence[Time] = TIMES
+) -> None:
+    """Raise HasteError HST6404 for an input that is not bound, with a binding that would do.
+
+    Only tables of ``times`` are asked for.
+    """
     sizes = bindings.known(graph)
     for param in graph.params:
-        if param.role != "out" and param.name not in bindings.tables:
+        if param.role != "out" and param.time in times and param.name not in bindings.tables:
             value = f"random:{example(param, sizes)}" if param.shape else "1"
             message = f"nothing is bound to the input `{param.name}`"
             told = Diagnostic(

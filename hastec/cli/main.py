@@ -118,9 +118,37 @@ def load(name: str) -> Verb:
             from hastec.cli import fmt
 
             return Verb(fmt.configure, fmt.run)
+        case "compile":
+            from hastec.cli import compile
+
+            return Verb(compile.configure, compile.run)
         case "run":
             from hastec.cli import run
 
             return Verb(run.configure, run.run)
+        case "explain":
+            from hastec.cli import explain
+
+            return Verb(explain.configure, explain.run)
+        case "inspect":
+            from hastec.cli import inspect
+
+            return Verb(inspect.configure, inspect.run)
+        case "tune":
+            from hastec.cli import tune
+
+            return Verb(tune.configure, tune.run)
+        case "bench":
+            from hastec.cli import bench
+
+            return Verb(bench.configure, bench.run)
+        case "cache":
+            from hastec.cli import cache
+
+            return Verb(cache.configure, cache.run)
+        case "doctor":
+            from hastec.cli import doctor
+
+            return Verb(doctor.configure, doctor.run)
         case _:
             raise KeyError(name)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, one_of, wrong
-from hastec.cli.bindings import Bindings, read_bindings, require_all
+from hastec.cli.bindings import read_bindings, require
+from hastec.cli.plans import bound, rest
 from hastec.cli.results import agreement, write_results
 from hastec.cli.sources import program
-from hastec.driver import Program, compile
-from hastec.ir.graph import Graph, Param
+from hastec.driver import compile
+from hastec.ir.graph import Graph
 from hastec.plan import Plan
 from hastec.run.results import named, summary
 
@@ -42,8 +43,8 @@ def run(args: argparse.Namespace) -> Answer:
     made = compile(program(args.file), kernel=args.kernel, backend_name=args.backend or "")
     graph, source = made.graph, made.setup.source
     outs = _outs(graph, args.out)
-    given = read_bindings(args, graph, source)
-    require_all(graph, given, source)
+    given = read_bindings(args, graph, source, made.setup.device.name)
+    require(graph, given, source)
     plan = bound(made, given)
     found = named(graph, plan(**rest(graph, given)))
     numbers = [summary(graph, name, value) for name, value in found.items()]
@@ -57,25 +58,6 @@ def run(args: argparse.Namespace) -> Answer:
         problems += [Problem(told, source) for told in checked.problems]
         data["agrees"] = not checked.problems
     return Answer("\n".join(lines), data, tuple(problems))
-
-
-def rest(graph: Graph, given: Bindings) -> dict[str, object]:
-    """Return what a call is given: tables that are not bound, and sizes no bound one tells."""
-    stays = {p.name: p for p in graph.params if p.time == "static"}
-    told = {n for name in given.tables if name in stays for n in _names(stays[name])}
-    sizes = {n: v for n, v in given.sizes.items() if n not in told}
-    return {**sizes, **{n: v for n, v in given.tables.items() if n not in stays}}
-
-
-def bound(made: Program, given: Bindings) -> Plan:
-    """Return the plan for what is given: static tables bound, all sizes told."""
-    stays = {p.name for p in made.graph.params if p.time == "static"}
-    tables = {n: v for n, v in given.tables.items() if n in stays}
-    return made.bind(**{**given.known(made.graph), **tables})
-
-
-def _names(param: Param) -> set[str]:
-    return {n for size in param.shape for n in size.names()}
 
 
 def _where(plan: Plan) -> str:

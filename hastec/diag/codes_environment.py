@@ -89,6 +89,18 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "What was measured could not be written down, so it will be measured again.",
     ),
     (
+        "HST6203",
+        "wrong candidate",
+        "Tuning met kernels whose results were not what the program means. They are recorded and "
+        "never used, however fast; this is a defect of the compiler that should be reported.",
+    ),
+    (
+        "HST6204",
+        "nothing to measure on",
+        "Tuning runs kernels and takes their times, so it needs a device of the target's kind. "
+        "Without one the model decides, or a lock file that was made on such a device.",
+    ),
+    (
         "HST6301",
         "not a lock file",
         "The file that pins the choices of tuning cannot be read as one.",

@@ -9,7 +9,7 @@ from hastec.explain.report import RegionReport, Rejected, Report, TableReport
 
 
 def report_data(report: Report) -> dict[str, object]:
-    """Return an explanation as mappings, lists, strings and numbers. Times are in seconds."""
+    """Return an explanation as :meth:`Report.data` does."""
     return {
         "kernel": report.kernel,
         "program": report.source,

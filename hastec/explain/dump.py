@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from hastec.artefact import Artefact, stage_text
+from hastec.artefact import Artefact, Code, stage_text
 from hastec.cache.identity import versions
-from hastec.explain.data import report_data
 from hastec.explain.report import Report
 from hastec.explain.text import show
 from hastec.ir.graph import Graph
@@ -22,21 +21,32 @@ def dump_files(
     """Return the files of a dump by name; the same compilation gives the same bytes.
 
     ``NN-pass.txt`` are the graphs behind each pass, ``KERNEL.kernel.txt`` the kernels,
-    ``KERNEL.py`` or ``.ll`` the generated source, ``machine.json`` what was compiled for and what
-    the machine code is like, ``graph.json`` the last graph as networkx reads it, ``explain.txt``
-    and ``explain.json`` the explanation, if there is one.
+    ``KERNEL.py`` or ``.ll`` the generated source, ``KERNEL.cubin``, ``.o`` … the machine code if
+    it was built, ``machine.json`` what was compiled for and what the machine code is like,
+    ``graph.json`` the last graph as networkx reads it, ``explain.txt`` and ``explain.json`` the
+    explanation, if there is one.
     """
     stages = artefact.stages if artefact is not None else (("00-build", stage_text(graph)),)
     files = {f"{name}.txt": text for name, text in stages}
+    built: dict[str, bytes] = {}
     for code in artefact.codes if artefact is not None else ():
         files[f"{code.region}.kernel.txt"] = show_kernel(code.kernel)
         files[f"{code.region}{code.suffix}"] = code.source
+        built.update(_built(code))
     files["machine.json"] = _json(_machine(artefact, target))
     files["graph.json"] = _json(node_link(graph))
     if report is not None:
         files["explain.txt"] = show(report)
-        files["explain.json"] = _json(report_data(report))
-    return {name: text.encode() for name, text in files.items()}
+        files["explain.json"] = _json(report.data())
+    return {**{name: text.encode() for name, text in files.items()}, **built}
+
+
+def _built(code: Code) -> Iterator[tuple[str, bytes]]:
+    """Yield what a build left of a kernel, under the kernel's name; its source is there already."""
+    for name, content in code.files.items():
+        suffix = name.partition(".")[2]
+        if f".{suffix}" != code.suffix:
+            yield f"{code.region}.{suffix}", content
 
 
 def _machine(artefact: Artefact | None, target: Target) -> dict[str, object]:

@@ -206,17 +206,18 @@ def _rounded(kernel: Kernel) -> Iterator[str]:
     for value in values.values():
         if isinstance(value.op, Dot):
             for side in (value.op.left, value.op.right):
-                wide = _widened_from(values, side)
-                if wide is not None:
+                if _narrowed(values, side):
                     line = f" on line {value.span.line}" if value.span is not None else ""
                     narrow = values[side].dtype
                     yield f"a computed factor{line} is rounded to {narrow} before its product"
 
 
-def _widened_from(values: Mapping[ValueId, Value], side: ValueId) -> Value | None:
-    """Return the wider value that a factor of 16 bits is converted from; None if it is loaded."""
+def _narrowed(values: Mapping[ValueId, Value], side: ValueId) -> bool:
+    """Whether a factor of 16 bits is converted from a wider one, perhaps where a mask holds."""
     op = values[side].op
-    if not isinstance(op, Apply) or op.fn != "cast" or values[side].dtype.bits != 16:
-        return None
-    source = values[op.args[0]]
-    return source if source.dtype.is_float and source.dtype.bits > 16 else None
+    if not isinstance(op, Apply) or values[side].dtype.bits != 16:
+        return False
+    if op.fn == "where":
+        return any(_narrowed(values, arg) for arg in op.args[1:])
+    source = values[op.args[0]].dtype
+    return op.fn == "cast" and source.is_float and source.bits > 16

@@ -99,3 +99,9 @@ class Report:
     tables: tuple[TableReport, ...]
     regions: tuple[RegionReport, ...]
     notes: tuple[Diagnostic, ...] = ()
+
+    def data(self) -> dict[str, object]:
+        """Return an explanation as mappings, lists, strings and numbers. Times are in seconds."""
+        from hastec.explain.data import report_data  # written beside, to keep values apart
+
+        return report_data(self)

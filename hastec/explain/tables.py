@@ -29,7 +29,9 @@ def _table(subject: Subject, name: str, node: Node, fmt: Format) -> TableReport:
     stats = subject.known.stats.get(name)
     dense = float(prod(s.evaluate(subject.sizes) for s in node.shape or ()) * node.dtype.bytes)
     held = [n for array, n in subject.held.items() if array.startswith(f"{name}.")]
-    size, exact = (float(sum(held)), True) if held else (_bytes(subject, param, fmt, dense), False)
+    told = all(n in subject.known.sizes for s in node.shape or () for n in s.names())
+    size = float(sum(held)) if held else _bytes(subject, param, fmt, dense)
+    exact = bool(held) or (fmt.dense and told)
     how, why = _origin(subject, param, fmt)
     return TableReport(
         name,

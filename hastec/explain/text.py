@@ -32,7 +32,8 @@ def show(report: Report) -> str:
 
 def _lines(report: Report, tables: int, regions: int, rejected: int) -> Iterator[str]:
     yield from _head(report)
-    yield "tables"
+    if report.tables:
+        yield "tables"
     for table in report.tables[:tables]:
         yield from _table(table, rejected)
     yield from _more(len(report.tables) - tables, "table")

@@ -1,0 +1,111 @@
+"""``hastec bench``: time a program on given tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from hastec.arrays import torch_module
+from hastec.cli.answer import Answer, Problem
+from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, one_of
+from hastec.cli.bindings import read_bindings, require
+from hastec.cli.plans import bound, rest
+from hastec.cli.results import agreement
+from hastec.cli.sources import program
+from hastec.driver import compile
+from hastec.explain.report import Report
+from hastec.explain.words import amount, span_of
+from hastec.plan import Plan
+from hastec.run.results import named
+from hastec.run.timing import Times, copies_for, timer_for
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    add_program(parser)
+    add_bindings(parser)
+    add_sizes(parser)
+    parser.add_argument(
+        "--backend", type=one_of(("cpu", "triton")), help="cpu or triton (the GPU's)"
+    )
+    parser.add_argument("--check", action="store_true", help="check the results before timing")
+
+
+def run(args: argparse.Namespace) -> Answer:
+    """Bind, check if asked to, and take times; on a GPU in a replayed graph, inputs in turns."""
+    made = compile(program(args.file), kernel=args.kernel, backend_name=args.backend or "")
+    source = made.setup.source
+    given = read_bindings(args, made.graph, source, made.setup.device.name)
+    require(made.graph, given, source)
+    plan = bound(made, given)
+    inputs = rest(made.graph, given)
+    problems = [Problem(note, source) for note in plan.notes]
+    if args.check:
+        found = named(made.graph, plan(**inputs))
+        problems += [Problem(d, source) for d in agreement(made, given.all(), found).problems]
+    times = timer_for(made.setup.device.name)(calls(plan, inputs), None)
+    report = plan.report()
+    return Answer(_shown(plan, report, times), _data(plan, report, times), tuple(problems))
+
+
+def calls(plan: Plan, inputs: Mapping[str, object]) -> list[Callable[[], object]]:
+    """Return calls of a plan on copies of its inputs that do not fit the cache of a GPU together;
+    on a CPU one call.
+    """
+    if not plan.setup.device.name.startswith("cuda"):
+        return [partial(plan, **inputs)]
+    tensor = torch_module().Tensor
+    size = sum(x.nbytes for x in inputs.values() if isinstance(x, tensor))
+    copies = [
+        {n: x.clone() if isinstance(x, tensor) else x for n, x in inputs.items()}
+        for _ in range(copies_for(size))
+    ]
+    return [partial(plan, **mine) for mine in copies]
+
+
+def _least(report: Report) -> float | None:
+    """Return the bytes all kernels of a plan must move, if they are known."""
+    found = [region.least for region in report.regions]
+    known = [n for n in found if n is not None]
+    return sum(known) if known and len(known) == len(found) else None
+
+
+def _shown(plan: Plan, report: Report, times: Times) -> str:
+    where = plan.setup.device.model or plan.setup.device.target.name
+    how = "in a replayed graph, inputs taking turns" if _on_gpu(plan) else "calls from Python"
+    lines = [f"{report.kernel} on {where}: {span_of(times.median)} median of {times.count}, {how}"]
+    lines.append(f"  spread    {span_of(times.spread)} between quartiles")
+    least = _least(report)
+    if least is not None:
+        rate = least / times.median
+        share = rate / plan.setup.device.target.bandwidth
+        lines.append(
+            f"  bytes     {amount(least)} must move: {rate / 1e9:.4g} GB/s, {share:.0%} of"
+        )
+        lines[-1] += f" {plan.setup.device.target.bandwidth / 1e9:.4g} GB/s"
+    if report.regions:
+        predicted = sum(region.cost.seconds for region in report.regions)
+        ratio = times.median / predicted
+        lines.append(f"  predicted {span_of(predicted)}: {ratio:.2f}x of it was measured")
+    return "\n".join(lines)
+
+
+def _data(plan: Plan, report: Report, times: Times) -> dict[str, object]:
+    least = _least(report)
+    return {
+        "kernel": report.kernel,
+        "device": plan.setup.device.model or plan.setup.device.name,
+        "target": report.target,
+        "seconds": times.median,
+        "spread": times.spread,
+        "samples": times.count,
+        "graph_replay": _on_gpu(plan),
+        "least_bytes": least,
+        "bytes_per_second": None if least is None else least / times.median,
+        "predicted_seconds": [r.cost.seconds for r in report.regions],
+    }
+
+
+def _on_gpu(plan: Plan) -> bool:
+    return plan.setup.device.name.startswith("cuda")
