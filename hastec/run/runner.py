@@ -115,14 +115,11 @@ class Runner:
     def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         """Return the arrays and sizes of a call, checked."""
         arrays, numbers = dict(self.arrays), dict(self.numbers)
-        sizes = dict(self.sizes)
         names = {p.name for p in self.inputs}
-        for name, value in given.items():
-            if name not in names:
-                sizes[name] = self._size(name, value)
+        named = {n: self._size(n, value) for n, value in given.items() if n not in names}
         found = [self._take(param, given) for param in self.inputs]
         shapes = {t.value.param.name: t.value.shape for t in found}
-        sizes = solve_sizes(self.graph.params, shapes, sizes)
+        sizes = solve_sizes(self.graph.params, shapes, named, self.sizes)
         for taken in found:
             arrays.update(taken.arrays)
             numbers.update(taken.numbers)
