@@ -1,4 +1,4 @@
-"""Binding: tables that stay are validated and packed, formats and schedules chosen, kernels made."""
+"""Binding: tables that stay are checked and packed, formats and schedules chosen, kernels made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hastec.cache.identity import versions
 from hastec.contracts import Backend
 from hastec.diag import Source
 from hastec.ir.format import Format
-from hastec.ir.graph import Define, Graph, Param
+from hastec.ir.graph import Graph, Param
 from hastec.ir.show import show_format
 from hastec.ir.subscripts import index_checks
 from hastec.levels.protocol import Layout
@@ -21,20 +21,18 @@ from hastec.levels.registry import Registry
 from hastec.levels.stats import Stats, describe
 from hastec.observe import Stages
 from hastec.options import Options
-from hastec.passes import pass_line
+from hastec.passes import Pass, pass_line
 from hastec.passes.bound import layouts_of, table_name
-from hastec.passes.catalogue import offers
+from hastec.passes.catalogue import BLOCKS, widths
+from hastec.passes.choice import NOTHING, Choice
 from hastec.passes.tile import Tile
 from hastec.pipeline import run_passes
 from hastec.run.device import Device
 from hastec.run.indices import IndexChecks
-from hastec.run.known import facts_for
-from hastec.run.outputs import Output
+from hastec.run.outputs import Output, output_of
 from hastec.run.runner import Ready, Runner, Step
 from hastec.run.sizes import known_sizes
 from hastec.run.tables import TableValue
-
-BLOCKS = ((16, 16), (32, 32), (64, 64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,24 +75,30 @@ def learn(
         if param.sparse and param.format is None:
             if param.time == "static" and len(param.shape) >= 2:
                 entries = value.entries()
-                stats[name] = describe(entries.coords, value.shape, BLOCKS)
+                pieces = widths(value.shape[-1])
+                stats[name] = describe(entries.coords, value.shape, BLOCKS, widths=pieces)
             elif param.time != "static" and value.format is not None:
                 given[name] = value.format
     return Known(known_sizes(graph.params, shapes, sizes), stats, given)
 
 
-def compile_graph(graph: Graph, setup: Setup, known: Known, build: bool = True) -> Artefact:
-    """Return the artefact of a graph: from the cache, or made now."""
+def compile_graph(
+    graph: Graph, setup: Setup, known: Known, build: bool = True, choice: Choice = NOTHING
+) -> Artefact:
+    """Return the artefact of a graph: from the cache, or made now.
+
+    ``choice`` is what was decided beforehand, by tuning or by a lock file.
+    """
     if setup.options.skip_cache:
-        return _make(graph, setup, known, build)
+        return _make(graph, setup, known, build, choice)
     entry = setup.store.get_or_make(
-        _key(graph, setup, known, build),
-        lambda: Made(to_files(_make(graph, setup, known, build))),
+        _key(graph, setup, known, build, choice),
+        lambda: Made(to_files(_make(graph, setup, known, build, choice))),
     )
     return from_files(entry.files)
 
 
-def _key(graph: Graph, setup: Setup, known: Known, build: bool) -> str:
+def _key(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice) -> str:
     fields = {f"version.{n}": v for n, v in versions().items()}
     fields["program"] = setup.source.text
     fields["kernel"] = graph.name
@@ -106,33 +110,29 @@ def _key(graph: Graph, setup: Setup, known: Known, build: bool) -> str:
     fields["sizes"] = json.dumps(dict(known.sizes), sort_keys=True)
     fields["stats"] = json.dumps({n: s.json() for n, s in known.stats.items()}, sort_keys=True)
     fields["given"] = repr(sorted((n, show_format(f)) for n, f in known.given.items()))
+    fields["choice"] = repr([(name, str(chosen)) for name, chosen in choice])
     return key(fields)
 
 
-def _make(graph: Graph, setup: Setup, known: Known, build: bool) -> Artefact:
-    stages = Stages(stage_text)
-    target = setup.device.target
-    passes = pass_line(
-        target,
+def passes_for(setup: Setup, known: Known, choice: Choice = NOTHING) -> tuple[Pass, ...]:
+    """Return the pass line of a compilation."""
+    return pass_line(
+        setup.device.target,
         setup.registry,
-        facts_for(graph, known.stats, known.sizes, _open_formats(graph, setup, known)),
         known.sizes,
         known.given,
         known.stats,
         setup.backend.refuse,
+        choice,
     )
-    done = run_passes(graph, passes, (stages,))
+
+
+def _make(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice) -> Artefact:
+    stages = Stages(stage_text)
+    target = setup.device.target
+    done = run_passes(graph, passes_for(setup, known, choice), (stages,))
     codes = generate(done, setup.backend, target, setup.registry, setup.lines, build)
     return Artefact(tuple(stages.found), codes)
-
-
-def _open_formats(graph: Graph, setup: Setup, known: Known) -> dict[str, tuple[Format, ...]]:
-    """Return the formats that pricing needs fibre lengths for."""
-    found: dict[str, tuple[Format, ...]] = {}
-    for name, stats in known.stats.items():
-        offered = offers(graph.param(name), stats, setup.device.target)
-        found[name] = tuple(o.format for o in offered)
-    return found
 
 
 # ------------------------------------------------------------------------------------------ runner
@@ -202,18 +202,8 @@ def _outputs(graph: Graph, layouts: Mapping[str, tuple[Layout, ...]]) -> tuple[O
     found = []
     for region in graph.regions:
         for store in region.stores:
-            node = graph.node(store)
-            assert isinstance(node.op, Define)
-            name = node.op.name
-            param = next((p for p in graph.params if p.name == name and p.role == "out"), None)
-            like = param.like if param is not None else ""
-            (layout,) = layouts[name]
-            shape = node.shape or ()
-            public = param is not None
-            made = Output(
-                name, node.dtype, shape, public, like, layout if like else None, bool(like)
-            )
-            found.append(made)
+            (layout,) = layouts[table_name(graph.node(store))]
+            found.append(output_of(graph, graph.node(store), layout))
     return tuple(sorted(found, key=lambda o: order.get(o.name, -1)))
 
 
@@ -231,23 +221,20 @@ def _ready(code: Code, setup: Setup) -> Ready:
 
 
 def _widened(graph: Graph, name: str, setup: Setup, sizes: Mapping[str, int], wide: bool) -> Ready:
-    """Return a kernel of a region for sizes the ones at hand do not fit, formats as they are."""
+    """Return a kernel of a region for sizes the ones at hand do not fit, formats as they are.
+
+    The schedule stays if it fits these sizes, and only offsets must be wider.
+    """
     region = next(r for r in graph.regions if r.name == name)
-    own = {n: v for n, v in sizes.items() if n.isidentifier()}
-    tile = Tile(
-        setup.device.target, sizes=own, registry=setup.registry, refuse=setup.backend.refuse
-    )
-    again = tile.run(replace(graph, regions=(replace(region, schedule=None),)))
-    code = code_of(
-        again,
-        again.regions[0],
-        setup.backend,
-        setup.device.target,
-        setup.registry,
-        setup.lines,
-        wide,
-    )
-    return _ready(code, setup)
+    target, lines = setup.device.target, setup.lines
+    given = (setup.backend, target, setup.registry, lines, wide)
+    same = code_of(graph, region, *given, build=False)
+    if not all(r.holds(sizes) for r in same.kernel.requires):
+        own = {n: v for n, v in sizes.items() if n.isidentifier()}
+        tile = Tile(target, sizes=own, registry=setup.registry, refuse=setup.backend.refuse)
+        graph = tile.run(replace(graph, regions=(replace(region, schedule=None),)))
+        region = graph.regions[0]
+    return _ready(code_of(graph, region, *given), setup)
 
 
 def inputs_of(graph: Graph) -> dict[str, Param]:

@@ -9,7 +9,6 @@ if __name__ != "hastec.passes":
 
 from collections.abc import Callable, Mapping
 
-from hastec.cost import Facts
 from hastec.ir.format import Format
 from hastec.ir.kernel import Kernel
 from hastec.levels.registry import Registry
@@ -32,7 +31,6 @@ __all__ = ["Pass", "pass_line"]
 def pass_line(
     target: Target,
     registry: Registry,
-    facts: Facts,
     sizes: Mapping[str, int],
     given: Mapping[str, Format],
     stats: Mapping[str, Stats],
@@ -49,7 +47,7 @@ def pass_line(
         Patterns(),
         ChooseFormats(target, given, stats),
         Fuse(),
-        Tile(target, facts, sizes, registry, refuse=refuse, choice=choice),
+        Tile(target, stats, sizes, registry, refuse=refuse, choice=choice),
         LayOut(registry),
         DeadCode(),
     )

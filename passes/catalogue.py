@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from hastec.ir.format import CodeSpec, Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Param
 from hastec.levels.stats import Stats
 from hastec.target import Target
 
+BLOCKS = ((16, 16), (32, 32), (64, 64))
+"""Blocks whose fill decides whether they are offered."""
+SLICE = 32
+"""Rows of a slice: one a lane."""
+PIECE = 32
+"""Pieces of rows are multiples of this many columns."""
 ASSUMED_DENSITY = 0.3
 """Density of a table that nobody has seen yet."""
 
@@ -56,6 +63,34 @@ def sell(rows: int, unit: int, index: CodeSpec) -> Format:
         _level("ragged", Coord("j"), pad=outer, unit=unit),
     )
     return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=(("c", rows),))
+
+
+def pieced(rows: int, width: int, unit: int, index: CodeSpec, shared: bool) -> Format:
+    """Return sliced ELL whose rows are cut into pieces of ``width`` columns.
+
+    ``shared`` pieces of a slice are padded to the longest of all and stand beside each other; else
+    each is padded, and stands, on its own.
+    """
+    outer, piece = Coord("i", "/", rows), Coord("j", "/", width)
+    levels = (
+        _level("dense", outer),
+        _level("dense", piece),
+        _level("dense", Coord("i", "%", rows)),
+        _level("ragged", Coord("j", "%", width), pad=outer if shared else piece, unit=unit),
+    )
+    arguments = (("c", rows), ("s", width))
+    return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=arguments)
+
+
+def widths(columns: int) -> tuple[int, ...]:
+    """Return the widths of pieces that rows of so many columns may be cut into."""
+    found = (-(-columns // (PIECE * count)) * PIECE for count in (4, 8))
+    return tuple(dict.fromkeys((*(w for w in found if w < columns), *_byte_wide(columns))))
+
+
+def _byte_wide(columns: int) -> tuple[int, ...]:
+    """Return the width in which a byte tells the column, if rows are longer."""
+    return (256,) if columns > 256 else ()
 
 
 def bsr(block: int) -> Format:
@@ -119,12 +154,20 @@ def _extents(stats: Stats | None) -> tuple[int, int, float]:
 def _slices(
     stats: Stats | None, entries: float, size: int, width: int, narrow: str, unit: int
 ) -> Iterator[Offer]:
-    padding = 1.15 if stats is None else stats.padding(32, 1, unit)
-    yield Offer(sell(32, unit, CodeSpec(narrow)), entries * padding * (size + width))
+    fill = 1.0 + (0.1 if stats is None else _fillers(stats, 4))
+    codes = [(CodeSpec(narrow), float(width), 1.0)]
     if size <= 2:
-        fill = 1.0 + (0.1 if stats is None else _fillers(stats, 4))
-        delta = CodeSpec("delta", (("bits", 4),))
-        yield Offer(sell(32, unit, delta), entries * padding * fill * (size + 0.5))
+        codes.append((CodeSpec("delta", (("bits", 4),)), 0.5, fill))
+    columns = 4096 if stats is None else stats.shape[-1]
+    for index, word, more in codes:
+        padding = 1.15 if stats is None else stats.padding(SLICE, 1, unit)
+        yield Offer(sell(SLICE, unit, index), entries * padding * more * (size + word))
+    for piece, shared in product(widths(columns), (False, True)):
+        padding = 1.2 if stats is None else stats.padding(SLICE, 1, unit, piece, shared)
+        mine = [(CodeSpec("u8"), 1.0, 1.0)] if piece <= 256 else codes
+        for index, word, more in mine:
+            fmt = pieced(SLICE, piece, unit, index, shared)
+            yield Offer(fmt, entries * padding * more * (size + word))
 
 
 def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:

@@ -1,4 +1,4 @@
-"""What is known of a call's tables before kernels are chosen: numbers for pricing."""
+"""What is known of tables in given formats before kernels are chosen: numbers for pricing."""
 
 from __future__ import annotations
 
@@ -6,53 +6,81 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 from hastec.cost import Facts
-from hastec.ir.format import Format, Part
+from hastec.ir.format import Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Graph, Param
 from hastec.levels.stats import Stats
+from hastec.passes.catalogue import ASSUMED_DENSITY
 
 
 def facts_for(
     graph: Graph,
     stats: Mapping[str, Stats],
     sizes: Mapping[str, int],
-    formats: Mapping[str, tuple[Format, ...]],
+    formats: Mapping[str, Format],
 ) -> Facts:
     """Return facts for pricing: sizes, mean lengths of fibres, and how large arrays are.
 
-    ``formats`` holds the formats each sparse table may take.
+    ``formats`` holds the format of every table that has one; tables without ``stats`` are taken
+    to have a density of 0.3.
     """
     lengths: dict[str, float] = {}
     numels: dict[str, int] = {}
     for param in graph.params:
-        if all(n in sizes for size in param.shape for n in size.names()):
-            if not param.sparse:
-                numels[f"{param.name}.val"] = prod(s.evaluate(sizes) for s in param.shape)
-        if param.name in stats:
-            for fmt in formats.get(param.name, ()):
-                lengths.update(_lengths(param, fmt, stats[param.name]))
+        if param.name in formats and (param.sparse or param.format is not None):
+            fmt, known = formats[param.name], stats.get(param.name)
+            lengths.update(_lengths(param, fmt, known))
+        elif all(n in sizes for size in param.shape for n in size.names()):
+            numels[f"{param.name}.val"] = prod(s.evaluate(sizes) for s in param.shape)
     return Facts(dict(sizes), lengths, numels)
 
 
-def _lengths(param: Param, fmt: Format, stats: Stats) -> Iterator[tuple[str, float]]:
+def _lengths(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[str, float]]:
     """Yield the mean fibre length of every level with run-time lengths."""
     for n, part in enumerate(fmt.parts):
         name = param.name if len(fmt.parts) == 1 else f"{param.name}.p{n}"
         lead = len(param.shape) - len(fmt.dims)
         for number, level in enumerate(part.levels):
             if level.kind in ("compressed", "ragged"):
-                yield f"{name}.{number + lead}.pos", _mean(part, number, stats)
+                mean = _assumed(level) if stats is None else _mean(part, number, stats)
+                yield f"{name}.{number + lead}.pos", mean
+
+
+def _assumed(level: LevelSpec) -> float:
+    return ASSUMED_DENSITY * (level.coord.by if level.coord.op == "%" else 4096)
 
 
 def _mean(part: Part, number: int, stats: Stats) -> float:
-    coord = part.levels[number].coord
+    level = part.levels[number]
     rows = max(1, prod(stats.shape[:-1]))
-    if coord.op == "/":
-        fill = [b for b in stats.blocks if b.columns == coord.by]
-        touched = fill[0].touched / max(stats.sampled, 1e-9) if fill else stats.entries / coord.by
-        height = fill[0].rows if fill else 1
-        return touched * height / rows
-    if part.levels[number].kind == "ragged":
-        unit = part.levels[number].number("unit", 1)
-        height = next((lv.coord.by for lv in part.levels if lv.coord.op == "%"), 1)
-        return stats.entries * stats.padding(height, 1, unit) / rows
-    return stats.entries / rows
+    if level.coord.op == "/":
+        return _touched(level, stats) / rows
+    pieces = max(1, -(-stats.shape[-1] // level.coord.by)) if level.coord.op == "%" else 1
+    if level.kind != "ragged":
+        return stats.entries / rows / pieces
+    positions = padding(part, number, stats)
+    if part.index.name == "delta":
+        positions *= 1 + fillers(stats, part.index.option("bits", 4))
+    return stats.entries * positions / rows / pieces
+
+
+def _touched(level: LevelSpec, stats: Stats) -> float:
+    """Return how many blocks rows of blocks hold, times the height of a block."""
+    fill = next((b for b in stats.blocks if b.columns == level.coord.by), None)
+    if fill is None:
+        return stats.entries / level.coord.by
+    return fill.touched / max(stats.sampled, 1e-9) * fill.rows
+
+
+def padding(part: Part, number: int, stats: Stats) -> float:
+    """Return the positions an entry takes in a level padded to the longest fibre of a group."""
+    level, pad = part.levels[number], part.levels[number].option("pad")
+    others = (lv.coord for lv in part.levels if lv.coord.dim != level.coord.dim)
+    height = next((c.by for c in others if c.op == "%"), 1)
+    width = level.coord.by if level.coord.op == "%" else None
+    shared = isinstance(pad, Coord) and pad.dim != level.coord.dim
+    return stats.padding(height, 1, level.number("unit", 1), width, shared)
+
+
+def fillers(stats: Stats, bits: int) -> float:
+    """Return how many fillers an entry takes where gaps are coded in ``bits`` bits."""
+    return max((f.rate for f in stats.fillers if f.bits == bits), default=0.1)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 from hastec.cost import Count, Facts, Price, count, price
 from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_verify import verify_kernel
-from hastec.ir.schedule import Schedule
+from hastec.ir.schedule import Axis, Schedule
 from hastec.lower import Refused, Work, lower
+from hastec.lower.axes import axes
+from hastec.lower.leads import leads
 from hastec.lower.space import schedules
 from hastec.target import Target
-
 
 MOST_MULTIPLE = 128
 """No access and no tile gains from a larger divisor of a size."""
@@ -49,12 +51,12 @@ def rank(
 
     Kernels count on what ``sizes`` tell: which are 1, which powers of two divide them.
     """
-    ones, multiples = counted_on(work, sizes)
-    work = work.with_ones(ones)
+    special = Special.of(work, sizes)
+    work = work.with_ones(special.ones)
     found: list[Ranked] = []
     refused: dict[str, int] = {}
     for plain in schedules(work, target, sizes, limit):
-        schedule = replace(plain, ones=ones, multiples=multiples)
+        schedule = special.schedule(plain)
         why = ""
         try:
             kernel = lower(work, schedule, wide)
@@ -71,15 +73,43 @@ def rank(
     return Ranking(tuple(found), tuple(refused.items()))
 
 
-def counted_on(
-    work: Work, sizes: Mapping[str, int]
-) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """Return the sizes of a region that are 1, and powers of two that divide the others."""
-    mine = {n for layouts in work.layouts.values() for s in layouts[0].shape for n in s.names()}
-    known = {n: sizes[n] for n in sorted(mine) if sizes.get(n, 0) > 0}
-    ones = tuple(n for n, size in known.items() if size == 1)
-    powers = {n: min(size & -size, MOST_MULTIPLE) for n, size in known.items() if size > 1}
-    return ones, tuple((n, by) for n, by in powers.items() if by > 1)
+@dataclass(frozen=True, slots=True)
+class Special:
+    """What kernels count on at known sizes: sizes that are 1, powers of two that divide others,
+    and how many values each axis takes.
+    """
+
+    ones: tuple[str, ...]
+    multiples: tuple[tuple[str, int], ...]
+    numbers: Mapping[str, int | None]
+
+    @staticmethod
+    def of(work: Work, sizes: Mapping[str, int]) -> Special:
+        """Return what can be counted on when a region runs at ``sizes``."""
+        mine = {n for found in work.layouts.values() for s in found[0].shape for n in s.names()}
+        known = {n: sizes[n] for n in sorted(mine) if sizes.get(n, 0) > 0}
+        ones = tuple(n for n, size in known.items() if size == 1)
+        powers = {n: min(size & -size, MOST_MULTIPLE) for n, size in known.items() if size > 1}
+        work = work.with_ones(ones)
+        numbers = {f.name: f.number for f in axes(work, leads(work), sizes)}
+        return Special(ones, tuple((n, by) for n, by in powers.items() if by > 1), numbers)
+
+    def schedule(self, plain: Schedule) -> Schedule:
+        """Return a schedule that counts on this."""
+        exact = tuple(
+            replace(a, exact=_whole(plain, a, self.numbers.get(a.name))) for a in plain.axes
+        )
+        return replace(plain, axes=exact, ones=self.ones, multiples=self.multiples)
+
+
+def _whole(schedule: Schedule, axis: Axis, number: int | None) -> bool:
+    """Whether an axis of ``number`` values has no part that its digits take without need."""
+    if not number:
+        return False
+    digits = [schedule.digit(name) for name, _ in axis.digits]
+    tile = prod(d.extent or 1 for d in digits if d.role not in ("grid", "loop"))
+    rolled = any(d.role in ("grid", "loop") for d in digits)
+    return number % tile == 0 if rolled else number == tile
 
 
 def _unfit(kernel: Kernel, sizes: Mapping[str, int]) -> str:

@@ -14,9 +14,11 @@ from hastec.ir.forms import Form
 from hastec.ir.graph import Decision, Graph, NodeId, Region
 from hastec.ir.kernel import Kernel
 from hastec.levels.registry import Registry, default_registry
+from hastec.levels.stats import Stats
 from hastec.lower import Work
 from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
 from hastec.passes.choice import NOTHING, Choice, only
+from hastec.passes.facts import facts_for
 from hastec.passes.ranking import Ranking, rank
 from hastec.target import Target
 
@@ -32,7 +34,8 @@ class Tile:
     """
 
     target: Target
-    facts: Facts = field(default_factory=Facts)
+    stats: Mapping[str, Stats] = field(default_factory=dict)
+    """What is known of sparse tables."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     registry: Registry = field(default_factory=default_registry)
     limit: int = 48
@@ -93,10 +96,15 @@ class Tile:
     def _rank(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Ranking:
         work = self.work(graph, region, formats)
         chosen = dict(self.choice).get(region.name)
+        facts = self.facts(graph, formats)
         if chosen is not None:
-            given = (self.target, self.facts, self.sizes, self.refuse)
-            return only(work, chosen.schedule, *given)
-        return rank(work, self.target, self.facts, self.sizes, self.limit, refuse=self.refuse)
+            return only(work, chosen.schedule, self.target, facts, self.sizes, self.refuse)
+        return rank(work, self.target, facts, self.sizes, self.limit, refuse=self.refuse)
+
+    def facts(self, graph: Graph, formats: Mapping[NodeId, Format]) -> Facts:
+        """Return what pricing knows of a call's tables if they have these formats."""
+        named = {table_name(graph.node(n)): f for n, f in formats.items()}
+        return facts_for(graph, self.stats, self.sizes, named)
 
     def work(self, graph: Graph, region: Region, formats: Mapping[NodeId, Format]) -> Work:
         """Return a region under formats, ready for lowering."""

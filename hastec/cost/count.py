@@ -17,6 +17,7 @@ from hastec.ir.kernel import (
     Carried,
     Const,
     Coord,
+    Digit,
     Dot,
     Final,
     For,
@@ -37,6 +38,8 @@ from hastec.target import Target
 
 LINE = 128
 """Bytes of a cache line."""
+GATHERED = 6.0
+"""Lanes of a gather that are served together, measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class _Tally:
         tile = prod(d.extent or 1 for d in self._digits(value) if d.role == "block")
         return regs * max(1.0, tile / max(1, self.kernel.threads))
 
-    def _digits(self, value: Value):  # type: ignore[no-untyped-def]
+    def _digits(self, value: Value) -> list[Digit]:
         return [self.kernel.digit(d) for d in value.digits]
 
     # -------------------------------------------------------------------------------- values
@@ -175,23 +178,25 @@ class _Tally:
         self.add("load", self.target.slot("load") * self.copies(v) / run, times)
         if op.mask is not None and size < 4 and run == 1 and v.digits:
             self.add("mask", self.target.slot("mask") * self.copies(v), times)
-        self._touch(op.table, op.pointer, v, times)
+        self._touch(op.table, op.pointer, v, times, run)
 
     def store(self, stmt: Store, times: float) -> None:
         v = self.values[stmt.value]
         p = self.values[stmt.pointer]
         wide = v if len(v.digits) >= len(p.digits) else p
         self.add("store", self.copies(wide), times)
-        self._touch(stmt.table, stmt.pointer, wide, times)
+        self._touch(stmt.table, stmt.pointer, wide, times, 1.0)
 
-    def _touch(self, table: str, pointer: ValueId, v: Value, times: float) -> None:
+    def _touch(self, table: str, pointer: ValueId, v: Value, times: float, run: float) -> None:
         size = self.kernel.table(table).dtype.bytes
         elements = prod(d.extent or 1 for d in self._digits(v))
         self.touched[table] = self.touched.get(table, 0.0) + elements * size * times
-        self.lines += self._lines(pointer, v, size) * times
+        self.lines += self._lines(pointer, v, size, run) * times
 
-    def _lines(self, pointer: ValueId, v: Value, size: int) -> float:
-        """Return the cache lines all warps of a program touch with one access."""
+    def _lines(self, pointer: ValueId, v: Value, size: int, run: float) -> float:
+        """Return the cache lines all warps of a program touch with one access, ``run`` neighbours
+        at a time.
+        """
         elements = prod(d.extent or 1 for d in self._digits(v))
         lanes = [d for d in self._digits(v) if d.role == "thread"]
         whole = max(1.0, elements * size / LINE)
@@ -199,9 +204,9 @@ class _Tally:
             return whole if elements > 1 else 1.0
         fast = min(lanes, key=lambda d: d.stride)
         if self.probe.gathers(pointer, fast.name):
-            return max(whole, elements / 6.0)
+            return max(whole, elements / run / GATHERED)
         stride = abs(self.probe.stride(pointer, fast.name)) * size
-        return max(whole, elements * min(1.0, stride / LINE))
+        return max(whole, elements / run * min(1.0, stride / LINE))
 
     # ------------------------------------------------------------------------- across digits
     def reduce(self, arg: Value, digits: tuple[str, ...], v: Value, times: float) -> None:

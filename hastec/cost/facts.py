@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ASSUMED_SIZE = 4096
-ASSUMED_LENGTH = 256.0
+ASSUMED_HALVINGS = 12
+ASSUMED_LENGTH = 0.3 * ASSUMED_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Facts:
 
     def size(self, name: str) -> int:
         """Return a size, or what is assumed for one."""
-        return self.sizes.get(name, 12 if name.endswith(".halvings") else ASSUMED_SIZE)
+        if name in self.sizes:
+            return self.sizes[name]
+        return ASSUMED_HALVINGS if name.endswith(".halvings") else ASSUMED_SIZE
 
     def length(self, array: str) -> float:
         """Return the mean length of fibres, or what is assumed."""

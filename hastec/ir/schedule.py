@@ -18,10 +18,15 @@ from hastec.ir.kernel import Digit
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """How an axis is spread: (digit, stride) pairs, the widest stride first."""
+    """How an axis is spread: (digit, stride) pairs, the widest stride first.
+
+    ``exact``: it has as many values as its digits take, or, with a grid or loop digit, a multiple
+    of what the others take; the kernel requires that.
+    """
 
     name: str
     digits: tuple[tuple[str, int], ...]
+    exact: bool = False
 
     def __str__(self) -> str:
         terms = (d if s == 1 else f"{s}*{d}" for d, s in self.digits)

@@ -34,7 +34,7 @@ def show_schedule(schedule: Schedule) -> str:
 
 def _axis(axis: Axis) -> str:
     terms = (f"{s}*{quoted(d)}" if s != 1 else quoted(d) for d, s in axis.digits)
-    return f"{quoted(axis.name)} = {' + '.join(terms) or '0'}"
+    return f"{quoted(axis.name)} = {' + '.join(terms) or '0'}{' exact' if axis.exact else ''}"
 
 
 def _lead(lead: Lead) -> str:
@@ -115,11 +115,11 @@ class _Reader:
         cursor.expect("=")
         if cursor.peek.text == "0":
             cursor.next()
-            return Axis(name, ())
+            return Axis(name, (), cursor.accept("exact"))
         digits = [self._term()]
         while cursor.accept("+"):
             digits.append(self._term())
-        return Axis(name, tuple(digits))
+        return Axis(name, tuple(digits), cursor.accept("exact"))
 
     def _term(self) -> tuple[str, int]:
         cursor = self.cursor

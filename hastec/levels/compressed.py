@@ -161,12 +161,12 @@ def make_compressed(spec: LevelSpec, number: int, index: AssembledIndex) -> Comp
     if index.sequential and not unique:
         advice = "use a plain code: u8, u16, i32 or i64"
         raise wrong("HST4503", f"level {spec} cannot have index {index.spec}", advice)
-    facts = Facts(fibre=True, unique=unique, sequential=index.sequential, unit=unit)
+    facts = Facts(fibre=True, unique=unique, sequential=index.sequential, unit=unit, real=True)
     return Compressed(spec, number, index, facts)
 
 
 def make_ragged(spec: LevelSpec, number: int, index: AssembledIndex) -> Compressed:
     """Return ``ragged(j; pad = …)``: fibres padded to the longest of their group."""
     unit = lcm(spec.number("unit", 1), index.per_word)
-    facts = Facts(fibre=True, uniform=True, sequential=index.sequential, unit=unit)
+    facts = Facts(fibre=True, uniform=True, sequential=index.sequential, unit=unit, real=True)
     return Compressed(spec, number, index, facts)

@@ -133,5 +133,5 @@ def make_fixed(spec: LevelSpec, number: int, index: AssembledIndex) -> Fixed:
     if spec.number("k", unit) < 1 or spec.number("k", unit) % unit:
         advice = f"take {max(unit, round_up(spec.number('k', unit), unit))}, or leave k out"
         raise wrong("HST4503", f"level {spec}: k must be a positive multiple of {unit}", advice)
-    facts = Facts(uniform=True, sequential=index.sequential, unit=unit)
+    facts = Facts(uniform=True, sequential=index.sequential, unit=unit, real=True)
     return Fixed(spec, number, index, facts)

@@ -16,7 +16,9 @@ from hastec.arrays import (
     holds_any,
     largest,
     marks,
+    most_at,
     range_of,
+    remainder,
     running,
     sorting,
     sum_all,
@@ -143,6 +145,35 @@ def gaps(pairs: Pairs, bits: int) -> Fillers:
 def reach(row: Array, column: Array) -> tuple[int, int]:
     """Return the least and the largest of column minus row (0, 0 without entries)."""
     return range_of(column - row) if row.shape[0] else (0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """How many entries pieces of ``width`` columns hold: all pieces of a row, row after row."""
+
+    width: int
+    count: int
+    lengths: Array
+
+
+def pieces(row: Array, column: Array, height: int, columns: int, width: int) -> Pieces:
+    """Cut rows into pieces of ``width`` columns and count the entries of each."""
+    count = max(1, -(-columns // width))
+    return Pieces(width, count, count_at(row * count + divided(column, width), height * count))
+
+
+def padded_pieces(found: Pieces, height: int, unit: int, shared: bool) -> int:
+    """Return the positions of pieces padded to the longest in ``height`` rows, in units: of the
+    pieces of the same columns, or of all (``shared``).
+    """
+    total, lengths = found.lengths.shape[0], found.lengths
+    at = arange(total, lengths)
+    slices = -(-total // (found.count * height))
+    group, members = divided(at, found.count * height), height * found.count
+    if not shared:
+        group, members = group * found.count + remainder(at, found.count), height
+    most = most_at(group, slices * (1 if shared else found.count), lengths)
+    return sum_all((most + (unit - 1)) // unit * unit) * members
 
 
 def padded(lengths: Array, height: int, window: int, unit: int) -> int:

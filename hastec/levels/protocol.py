@@ -40,7 +40,8 @@ class Facts:
     ``uniform``: all fibres of a group have the group's length (padding included). ``sequential``:
     ordinals must be walked in order (a code that sums gaps). ``unit``: lengths are multiples of it.
     ``single``: a fibre is one position, that of the level above (so it has no storage digit).
-    ``ranked``: positions are ranks among all fibres, read from memory.
+    ``ranked``: positions are ranks among all fibres, read from memory. ``real``: coordinates, of
+    padding too, are those of entries of the fibre, or 0: with the levels above, never past the end.
     """
 
     full: bool = False
@@ -52,6 +53,7 @@ class Facts:
     unit: int = 1
     single: bool = False
     ranked: bool = False
+    real: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from math import prod, sqrt
 
 from hastec.arrays import Array, count_at, count_true, distinct, long, nonzero, range_of, sum_all
 from hastec.levels import neighbours
-from hastec.levels.neighbours import Fill, Fillers, Kept
+from hastec.levels.neighbours import Fill, Fillers, Kept, Pieces
 
 SAMPLE = 1 << 20
 """How many entries are looked at for what needs neighbours."""
@@ -70,20 +70,35 @@ class Stats:
     duplicates: int
     sampled: float
     lengths: Array = field(repr=False, compare=False)
+    pieces: tuple[Pieces, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def density(self) -> float:
         """The share of all places that hold an entry."""
         return self.entries / max(1, prod(self.shape))
 
-    def padding(self, height: int = 1, window: int = 1, unit: int = 1) -> float:
+    def padding(
+        self,
+        height: int = 1,
+        window: int = 1,
+        unit: int = 1,
+        width: int | None = None,
+        shared: bool = False,
+    ) -> float:
         """Return positions an entry if rows are padded to the longest of every ``height``.
 
         With ``window`` rows sorted by length among themselves first, and lengths in multiples of
         ``unit``: 1 if nothing is padded; exact. The whole height for ``fixed``: ELL.
+        With a ``width``, one of those described, rows are cut into pieces of that many columns;
+        ``shared`` ones are padded to the longest piece of all those in ``height`` rows.
         """
         if not self.entries:
             return 1.0
+        if width is not None:
+            found = next((p for p in self.pieces if p.width == width), None)
+            if found is None:
+                return 1.0 + unit / 2 * (self.rows.extent * self.shape[-1] / width) / self.entries
+            return neighbours.padded_pieces(found, height, unit, shared) / self.entries
         slots = neighbours.padded(self.lengths, max(1, height), window, unit)
         return slots / self.entries
 
@@ -130,8 +145,11 @@ def describe(
     blocks: Sequence[tuple[int, int]] = BLOCKS,
     groups: Sequence[tuple[int, int]] = GROUPS,
     bits: Sequence[int] = BITS,
+    widths: Sequence[int] = (),
 ) -> Stats:
     """Return the numbers of a table with entries at ``coords`` (one array a dimension, sound).
+
+    ``widths`` are those of pieces of rows that :meth:`Stats.padding` may be asked about.
 
     Half a second for ten million entries on two processor cores.
     """
@@ -156,6 +174,11 @@ def describe(
         neighbours.twice(sample),
         share,
         lengths,
+        tuple(
+            neighbours.pieces(row, column, height, width, w)
+            for w in widths
+            if height * -(-width // w) <= max(LONG, MANY * entries)
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from hastec.ir.format import Coord
 from hastec.ir.graph import Access, Const, Index, NodeId, Present, SizeOf
 from hastec.ir.index import Form
 from hastec.ir.kernel import Requirement, Value
@@ -59,7 +60,7 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
     loop, tile = _split(c, axis)
     exact = _covers(c, axis, tile, count)
     if loop is not None:
-        unit = 1 if count.terms else k.divisor(count)
+        unit = tile if axis.exact else 1 if count.terms else k.divisor(count)
         exact = _open(c, loop, tile, k.value(count), unit, nest, stack)
     ordinal = _ordinal(c, axis, nest)
     c.coords[rank] = lo + ordinal
@@ -69,20 +70,38 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
 def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
     """Whether digits that are no loop take exactly the values below ``count``."""
     roles = {c.schedule.digit(d).role for d, _ in axis.digits}
+    if axis.exact:
+        _require(c, axis, tile, count)
     if "loop" in roles:
         return False
     if "grid" in roles:
-        if tile == 1 and not count.terms:
+        if (tile == 1 and not count.terms) or axis.exact:
             return True
         return not count.terms and c.k.divides(tile, count.const)
     if count.terms:
         raise Refused(f"axis {axis} cannot hold a range known at run time only")
     if count.constant is None:
-        c.k.requires[Requirement(count.const, tile)] = None
-        return c.k.divides(tile, count.const)
+        if not axis.exact:
+            c.k.requires[Requirement(count.const, tile)] = None
+        return axis.exact
     elif count.constant > tile:
         raise Refused(f"axis {axis} is shorter than its range")
     return count.constant == tile
+
+
+def _require(c: Context, axis: Axis, tile: int, count: Form) -> None:
+    """Have a launch check that an axis is exactly as long as its digits say."""
+    if count.terms:
+        raise Refused(f"axis {axis} cannot be exact: its range is known at run time only")
+    roles = {c.schedule.digit(d).role for d, _ in axis.digits}
+    if roles & {"loop", "grid"}:
+        need = Requirement(count.const, step=tile)
+    else:
+        need = Requirement(count.const, tile, tile)
+    if count.constant is not None and not need.holds({}):
+        raise Refused(f"axis {axis} does not have exactly as many values as its digits")
+    if count.constant is None and need != Requirement(count.const):
+        c.k.requires[need] = None
 
 
 def _split(c: Context, axis: Axis) -> tuple[str | None, int]:
@@ -197,6 +216,9 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
     if loop is not None:
         extent = cursor.layout.extents[number]
         unit = level.facts.unit if extent is None else k.divisor(Form.of(extent))
+        if axis.exact:
+            unit = step_by
+            _require(c, axis, step_by, Form.of(_known(extent, axis)))
         exact = _open(c, loop, step_by, count, unit, nest, stack)
     else:
         exact = _fits(c, cursor.layout, number, axis, step_by)
@@ -212,7 +234,14 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         cursor.restrict(step.stored)
     path.stored = k.conj((path.stored, step.stored))
     path.present = k.conj((path.present, step.present))
-    path.coords[number] = step.coord
+    path.coords[number] = _bounded(c, level.spec.coord, step.coord)
+
+
+def _bounded(c: Context, coord: Coord, form: Form) -> Form:
+    """Return a coordinate about which it is known that a remainder stays below its divisor."""
+    if coord.op == "%" and form.single is not None:
+        c.k.bounded(c.k.values[form.single], (0, coord.by - 1))
+    return form
 
 
 def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> bool:
@@ -222,14 +251,23 @@ def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> boo
     if extent is None:
         raise Refused(f"axis {axis} cannot hold fibres whose length is known at run time only")
     constant = extent.constant
+    if axis.exact:
+        _require(c, axis, span, Form.of(extent))
+        return True
     if grid:
         return span == 1 or c.k.divides(span, extent)
     if constant is None:
         c.k.requires[Requirement(extent, span)] = None
-        return c.k.divides(span, extent)
-    elif constant > span:
+        return False
+    if constant > span:
         raise Refused(f"axis {axis} is shorter than its level")
     return constant == span
+
+
+def _known(extent: Size | None, axis: Axis) -> Size:
+    if extent is None:
+        raise Refused(f"axis {axis} cannot be exact: fibres have lengths of their own")
+    return extent
 
 
 def _carry(c: Context, path: Path, number: int, ordinal: Form, nest: Nest) -> None:
@@ -284,7 +322,10 @@ def _finish(c: Context, path: Path, dim: str, rank: str) -> None:
 
 def _divides(c: Context, layout: Layout, levels: tuple[int, ...], size: Size) -> bool:
     """Whether quotient and remainder levels cannot reach past the end of the dimension."""
-    by = [lv.spec.coord.by for n in levels if (lv := layout.levels[n]).spec.coord.op == "/"]
+    found = [layout.levels[n] for n in levels]
+    if any(lv.spec.coord.op == "%" and lv.facts.real for lv in found):
+        return True
+    by = [lv.spec.coord.by for lv in found if lv.spec.coord.op == "/"]
     return all(_multiple(c, size, b) for b in by)
 
 

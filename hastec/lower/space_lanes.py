@@ -11,6 +11,7 @@ from hastec.lower.spread import Spread, build
 from hastec.lower.work import Work
 from hastec.target import Target
 
+_LOOP: Spread = (("loop", None),)
 MOST_REGISTERS = 64
 """More copies of a value a thread than this never pay."""
 
@@ -110,12 +111,20 @@ def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
         return (registers(f.number, run),)
     if not f.reduced and not f.led and f.extent is not None:
         return ((("grid", None),),)
+    if f.led and f.reduced and f.extent is not None and f.extent.constant is None:
+        beside: list[Spread] = []
+        for n in (4, 8):
+            if f.number == n:
+                beside.append((("thread", n),))
+            elif (f.number or 0) > n:
+                beside.append((*_LOOP, ("thread", n)))
+        return (_LOOP, *beside)
     if f.led and f.reduced and f.contiguous:
         width = min(max(f.unit, 4), run, 16 // f.word)
-        return ((("loop", None),), (("loop", None), ("reg", width)))
+        return (_LOOP, (*_LOOP, ("reg", width)))
     if f.reduced and not f.led:
-        return ((("loop", None),), (("loop", None), ("reg", min(4, run))))
-    return ((("loop", None),),)
+        return (_LOOP, (*_LOOP, ("reg", min(4, run))))
+    return (_LOOP,)
 
 
 def _registers(spreads: dict[str, Spread]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from hastec.levels.assemble import pack
 from hastec.levels.protocol import Layout
 from hastec.lower import Refused, Work, lower
 from hastec.lower.space import schedules
-from hastec.passes.ranking import counted_on
+from hastec.passes.ranking import Special
 from hastec.target import Target
 from tests.agree.executors import Executor, Interpreted
 from tests.agree.program import Bound, as_numpy, entries, plain
@@ -113,10 +113,10 @@ def kernels(
 
 
 def _offered(work: Work, sizes: Mapping[str, int], check: Check) -> Iterator[Schedule]:
-    ones, multiples = counted_on(work, sizes)
-    special = schedules(work.with_ones(ones), check.target, sizes, check.limit)
+    special = Special.of(work, sizes)
     yield from schedules(work, check.target, sizes, check.limit)[::2]
-    yield from (replace(s, ones=ones, multiples=multiples) for s in special[1::2])
+    found = schedules(work.with_ones(special.ones), check.target, sizes, check.limit)
+    yield from (special.schedule(s) for s in found[1::2])
 
 
 def run(bound: Bound, region: Region, kernel: Kernel, executor: Executor) -> dict[str, Array]:
