@@ -25,8 +25,8 @@ LAUNCHES = 40
 FIRST = 3
 """Samples after which a hopeless candidate is given up."""
 SAMPLES = 9
-SHORTEST = 1e-3
-"""Seconds that one sample on a CPU lasts at least, so that the clock does not matter."""
+BURST = 1e-3
+"""Seconds that one sample on a CPU lasts at least."""
 LONGEST = 0.4
 """Seconds after which no further sample is taken."""
 
@@ -61,18 +61,22 @@ def timer_for(device: str) -> Timer:
 
 
 def time_on_cpu(calls: Sequence[Call], hopeless: float | None = None) -> Times:
-    """Time calls that have finished when they return."""
-    calls[0]()
-    start = time.perf_counter()
-    calls[0]()
-    once = max(time.perf_counter() - start, 1e-7)
-    turns = max(1, round(SHORTEST / once))
+    """Time calls that have finished when they return.
+
+    A sample is the fastest call of a millisecond: whoever else uses the processor only adds.
+    """
+    for call in calls:
+        call()
 
     def sample() -> float:
-        start = time.perf_counter()
-        for n in range(turns):
+        best, now = float("inf"), time.perf_counter()
+        end, n = now + BURST, 0
+        while now < end:
+            start = now
             calls[n % len(calls)]()
-        return (time.perf_counter() - start) / turns
+            now = time.perf_counter()
+            best, n = min(best, now - start), n + 1
+        return best
 
     return _times(sample, hopeless)
 

@@ -15,6 +15,8 @@ UNFINISHED = "it had not finished when the process ended"
 """Written before a candidate runs: one that takes the process down is not tried again."""
 INTERRUPTED = "interrupted"
 """Written when a user stops the search: that says nothing about the candidate."""
+SEARCHED = "searched "
+"""How the record begins that says a search came to its end."""
 LONGEST_REASON = 400
 _EFFORTS = (Effort.QUICK, Effort.FULL)
 
@@ -34,6 +36,16 @@ class Entries:
         place = p.backend.name, p.place, p.versions
         found = (r for r in self.book.records if r.key == self.key)
         return tuple(r for r in found if (r.backend, r.device, r.versions) == place)
+
+    def results(self) -> tuple[Record, ...]:
+        """Return how each candidate ended, the fastest first."""
+        last: dict[str, Record] = {}
+        for record in self.records:
+            known = last.get(record.schedule)
+            if known is None or known.status is not Status.WRONG:
+                last[record.schedule] = record
+        found = [r for r in last.values() if not r.schedule.startswith(SEARCHED)]
+        return tuple(sorted(found, key=lambda r: (r.ms is None, r.ms or 0.0, r.schedule)))
 
     def best(self) -> Record | None:
         """Return the fastest right candidate, None if none is known."""
@@ -93,7 +105,7 @@ class Entries:
 
 
 def _mark(effort: Effort) -> str:
-    return f"searched {effort.value}"
+    return f"{SEARCHED}{effort.value}"
 
 
 def _rank(effort: Effort) -> int:

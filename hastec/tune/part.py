@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hastec.ir.graph import Access, Graph, Map, Node, NodeId, Present, Rank, Region
+from hastec.ir.graph import Access, Define, Graph, Map, Node, NodeId, Present, Rank, Region
 from hastec.ir.infer import needs, over
 from hastec.passes.bound import table_name
 
@@ -55,6 +55,12 @@ def part_of(graph: Graph, region: Region) -> Part:
             asked = () if leaf else needs(node.op, ranks)
             stack.extend((n, False) for n in reversed(asked) if n not in done)
     return Part(graph, region, tuple(done.values()))
+
+
+def stored_ranks(store: Node) -> tuple[str, ...]:
+    """Return the ranks a stored table is computed over, one a dimension."""
+    assert isinstance(store.op, Define)
+    return store.op.ranks
 
 
 def elements(part: Part, extents: Mapping[str, int]) -> int:

@@ -32,6 +32,8 @@ HOPELESS = 2.0
 CLOSE = 1.1
 """Candidates within this factor of the best are measured again, in turns, at the end."""
 FINALISTS, ROUNDS = 3, 2
+BUILDING = 0.6
+"""The share of the time that builds may take where nothing can be measured beside them."""
 WRONG = "HST6203"
 
 
@@ -119,9 +121,12 @@ class Race:
             self.entries.finish(effort, len(found))
 
     def _built(self, todo: list[Candidate], deadline: float) -> Iterable[tuple[int, Outcome]]:
-        built = self.builder([c.ranked.kernel for c in todo], deadline) if todo else iter(())
+        kernels = [c.ranked.kernel for c in todo]
+        if not kernels or self.problem.device.target.threads != (1,):
+            return self.builder(kernels, deadline) if kernels else ()
         # Compilers that work beside a measurement on the same processor would spoil it.
-        return list(built) if self.problem.device.target.threads == (1,) else built
+        now = time.monotonic()
+        return list(self.builder(kernels, now + BUILDING * (deadline - now)))
 
     def _tell(self, done: int, total: int) -> None:
         if self.settings.progress is not None:

@@ -41,7 +41,7 @@ from hastec.passes.bound import table_name
 from hastec.run.oracle import as_oracle
 from hastec.run.tables import TableValue
 from hastec.sym.size import Size
-from hastec.tune.part import Part, elements
+from hastec.tune.part import Part, elements, stored_ranks
 
 MOST_ELEMENTS = 3_000_000
 """What the interpreter computes for one sample, in milliseconds."""
@@ -84,7 +84,7 @@ class Referee:
 
     def _ranges(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Yield the output ranks whose range only depends on sizes, with their ranges."""
-        for name in dict.fromkeys(r for s in self.part.stores for r in _ranks(s)):
+        for name in dict.fromkeys(r for s in self.part.stores for r in stored_ranks(s)):
             rank = self.part.ranks[name]
             lo, hi = (self._number(self.part.graph.node(b).op) for b in (rank.lo, rank.hi))
             if lo is not None and hi is not None and lo < hi:
@@ -116,11 +116,6 @@ class Referee:
         rows = cut.rows[name]
         param = replace(value.param, shape=tuple(Size.of(n) for n in value.shape), role="in")
         return as_oracle(param, _picked(replace(value, param=param), rows), self.registry)
-
-
-def _ranks(store: Node) -> tuple[str, ...]:
-    assert isinstance(store.op, Define)
-    return store.op.ranks
 
 
 def _some(lo: int, hi: int, count: int, chance: random.Random) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ __all__ = ["Progress", "Settings", "Tuned", "recall", "tune"]
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """What is known of a problem: a choice for every region up to the first that has none, the
-    keys they are recorded under, all records under those, and warnings.
+    keys they are recorded under, how each candidate ended, and warnings.
 
     ``measured`` counts the records this search added.
     """
@@ -119,7 +119,7 @@ class _Search:
         return Tuned(
             tuple(self.choice),
             tuple((name, entries.key) for name, entries in self.entries),
-            tuple(r for _, entries in self.entries for r in entries.records),
+            tuple(r for _, entries in self.entries for r in entries.results()),
             (*self.notes, *self.book.warnings),
             len(self.book.records) - self.before,
         )

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hastec.arrays import torch_module
-from hastec.ir.graph import Define, Node
+from hastec.ir.graph import Node
+from hastec.passes.bound import table_name
 from hastec.run.compare import Tolerance, tolerance
 from hastec.run.oracle import to_numpy
-from hastec.tune.part import Part
+from hastec.tune.part import Part, stored_ranks
 from hastec.tune.referee import Points, Referee
 
 Results = Mapping[str, Any]
@@ -41,7 +42,7 @@ class Judge:
     def __init__(self, part: Part, referee: Referee, exact: bool, seed: int) -> None:
         self.part = part
         self.referee = referee
-        self.allowed = {_name(s): tolerance(part.graph, s.dtype, exact) for s in part.stores}
+        self.allowed = {table_name(s): tolerance(part.graph, s.dtype, exact) for s in part.stores}
         self.points = referee.sample(seed)
         self.wanted = None if self.points is None else referee.values(self.points)
         self.leader: Results | None = None
@@ -49,7 +50,7 @@ class Judge:
     def judge(self, found: Results) -> Verdict:
         """Return whether results are right; if so, and none led before, they lead."""
         for store in self.part.stores:
-            reason = self._sampled(store, found[_name(store)])
+            reason = self._sampled(store, found[table_name(store)])
             if reason:
                 return Verdict(reason)
         if self.leader is None:
@@ -60,7 +61,7 @@ class Judge:
     def _sampled(self, store: Node, found: Any) -> str:
         if self.points is None or self.wanted is None:
             return ""
-        name = _name(store)
+        name = table_name(store)
         got, wanted = _at(store, found, self.points), self.wanted[name]
         off = _off(got, wanted, self.allowed[name])
         if not off.any():
@@ -71,7 +72,7 @@ class Judge:
 
     def _agrees(self, found: Results, leader: Results) -> Verdict:
         for store in self.part.stores:
-            name = _name(store)
+            name = table_name(store)
             at = _first_apart(found[name], leader[name], self.allowed[name])
             if at is not None:
                 return self._decide(store, at, found, leader)
@@ -79,11 +80,10 @@ class Judge:
 
     def _decide(self, store: Node, at: tuple[int, ...], found: Results, leader: Results) -> Verdict:
         """Say who is right where two results differ."""
-        name = _name(store)
+        name = table_name(store)
         mine, other = float(found[name][at]), float(leader[name][at])
         said = f"{name}[{', '.join(map(str, at))}] is {mine:.9g}"
-        assert isinstance(store.op, Define)
-        points = {r: (n,) for r, n in zip(store.op.ranks, at, strict=True) if self._known(r)}
+        points = {r: (n,) for r, n in _pairs(store, at) if self._known(r)}
         wanted = self.referee.values(points) if points or not at else None
         if wanted is None:
             return Verdict(f"{said}, where other schedules give {other:.9g}")
@@ -100,21 +100,14 @@ class Judge:
         return self.points is not None and rank in self.points
 
 
-def _name(store: Node) -> str:
-    assert isinstance(store.op, Define)
-    return store.op.name
-
-
 def _pairs(store: Node, at: tuple[int, ...]) -> list[tuple[str, int]]:
-    assert isinstance(store.op, Define)
-    return list(zip(store.op.ranks, at, strict=True))
+    return list(zip(stored_ranks(store), at, strict=True))
 
 
 def _at(store: Node, found: Any, points: Points) -> NDArray[np.float64]:
     """Return results at sampled coordinates."""
     torch = torch_module()
-    assert isinstance(store.op, Define)
-    for place, rank in enumerate(store.op.ranks):
+    for place, rank in enumerate(stored_ranks(store)):
         if rank in points:
             index = torch.tensor(points[rank], device=found.device)
             found = torch.index_select(found, place, index)
