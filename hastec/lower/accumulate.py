@@ -93,9 +93,7 @@ def _choices(c: Context, cluster: Cluster) -> Iterator[tuple[tuple[NodeId, int],
     yield from product(*options)
 
 
-def _both(
-    c: Context, left: dict[NodeId, Value], right: dict[NodeId, Value]
-) -> dict[NodeId, Value]:
+def _both(c: Context, left: dict[NodeId, Value], right: dict[NodeId, Value]) -> dict[NodeId, Value]:
     """Return the results of two passes merged."""
     k, found = c.k, dict[NodeId, Value]()
     for node in left:
