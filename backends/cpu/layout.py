@@ -23,11 +23,13 @@ from hastec.ir.kernel import (
     Let,
     Load,
     Reduce,
+    SizeArg,
     Stmt,
     Store,
     Value,
     arguments,
 )
+from hastec.ir.types import Kind
 
 LOOP_WEIGHT = 16
 """How many iterations a loop is taken to have."""
@@ -44,12 +46,19 @@ class Layout:
     lanes: Mapping[ValueId, str]
     strides: Strides
     easily: frozenset[ValueId]
+    exact: frozenset[ValueId] = frozenset()
 
     def easy(self, value: ValueId) -> bool:
         """Return whether an element of a value is cheap to compute by itself: an integer or a
         truth value made of coordinates and scalars.
         """
         return value in self.easily
+
+    def whole(self, value: ValueId) -> bool:
+        """Return whether a sum or product is known not to wrap where it is part of an address:
+        by its bounds, or as a multiple of a size, whose table would not fit otherwise.
+        """
+        return value in self.exact
 
     def along(self, digits: frozenset[str]) -> str:
         """Return the digit along the lanes of what varies over ``digits``."""
@@ -139,7 +148,7 @@ def choose(kernel: Kernel, bits: int) -> Layout:
         order.append(best)
         free.remove(best)
     lanes = {v.id: next((d for d in order if d in v.digits), "") for v in values.values()}
-    whole = Layout(extent, tuple(order), lanes, strides, _easily(values))
+    whole = Layout(extent, tuple(order), lanes, strides, _easily(values), _exact(values))
     return replace(whole, lanes=_unrolled(kernel, values, whole))
 
 
@@ -163,6 +172,26 @@ def _easily(values: Mapping[ValueId, Value]) -> frozenset[ValueId]:
                 known = (a in found or not values[a].digits for a in args)
                 if all(plain) and all(known):
                     found.add(value.id)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def _exact(values: Mapping[ValueId, Value]) -> frozenset[ValueId]:
+    """Return the values of :meth:`Layout.whole`."""
+    sizes, found = set[ValueId](), set[ValueId]()
+    for value in values.values():
+        match value.op:
+            case SizeArg():
+                sizes.add(value.id)
+            case Apply("add" | "sub" | "mul", args):
+                limit = 1 << (value.dtype.bits - 1)
+                bounds = value.bounds
+                fits = bounds is not None and -limit <= bounds[0] and bounds[1] < limit
+                if value.dtype.kind is Kind.INT and (fits or sizes & set(args)):
+                    found.add(value.id)
+                if sizes & set(args):
+                    sizes.add(value.id)
             case _:
                 pass
     return frozenset(found)

@@ -172,10 +172,41 @@ class Registers:
         """
         total: Part | None = None
         for value in pointer.offsets:
-            one = self.first(value, along, at) if first else self.part(value, along, at)
-            one = self._index(one, self.values[value].dtype, len(pointer.offsets) > 1)
-            total = one if total is None else self.code.op("at", "add", total, one)
+            if first or not along:
+                one = self.wide(value, along, at)
+            else:
+                one = self.part(value, along, at)
+                one = self._index(one, self.values[value].dtype, len(pointer.offsets) > 1)
+            total = one if total is None else self.code.op("at", "add nsw", total, one)
         return total
+
+    def wide(self, value: ValueId, along: str, at: Place) -> Part:
+        """Return an offset, at coordinate 0 of a digit, as a 64-bit word.
+
+        What an address is made of is computed in 64 bits from its parts on: processors extend and
+        scale such words for nothing where they know that nothing wraps.
+        """
+        key = ("wide", value, *((d, n) for d, n in at.items() if d in self.values[value].digits))
+        return self._derive(key, lambda: self._wide(self.values[value], along, at))
+
+    def _wide(self, value: Value, along: str, at: Place) -> Part:
+        match value.op:
+            case Coord(digit) if value.digits:
+                return self.code.const(0 if digit == along else at[digit], "i64")
+            case Apply("add" | "sub" | "mul" as fn, args) if self.layout.whole(value.id):
+                left, right = (self.wide(a, along, at) for a in args)
+                return self.code.op(value.hint or "at", f"{fn} nsw", left, right)
+            case Apply("cast", (arg,)) if self._widens(arg, value):
+                return self.wide(arg, along, at)
+            case _:
+                one = self.first(value.id, along, at)
+                unsigned = value.dtype.kind is Kind.UINT
+                return self.code.convert("at", "zext" if unsigned else "sext", one, "i64")
+
+    def _widens(self, arg: ValueId, value: Value) -> bool:
+        source = self.values[arg].dtype
+        more = source.bits < value.dtype.bits or source.kind is value.dtype.kind
+        return source.is_integer and source.bits <= value.dtype.bits and more
 
     def _index(self, part: Part, dtype: DType, several: bool) -> Part:
         """Return an offset as a word that addresses extend by its sign."""
@@ -201,8 +232,7 @@ class Registers:
         if offset is not None and self.values[offset].digits:
             found = Pointer(found.start, found.element, (*found.offsets, offset))
         elif offset is not None:
-            one = self._index(self.part(offset, "", {}), self.values[offset].dtype, False)
-            text = f"getelementptr {found.element}, {found.start}, {one}"
+            text = f"getelementptr {found.element}, {found.start}, {self.wide(offset, '', {})}"
             start = Part(self.code.emit(value.hint or "at", text), "ptr")
             found = Pointer(start, found.element, found.offsets)
         self.pointers[value.id] = found

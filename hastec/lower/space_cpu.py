@@ -1,8 +1,14 @@
-"""Schedules for processors without threads in a program: programs, loops and one vector digit."""
+"""Schedules for processors without threads in a program: programs, loops and register digits.
+
+One axis lies along the lanes of vectors. Beside it, short digits hold rows that share what is read
+for all of them, or positions of a reduction whose sums are kept apart until its loop ends: a sum
+that waits for itself leaves the processor idle.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hastec.ir.schedule import Lead, Schedule
 from hastec.lower.axes import AxisFacts
@@ -10,41 +16,45 @@ from hastec.lower.spread import Spread, build
 from hastec.lower.work import Work
 from hastec.target import Target
 
+MOST_STATES = 28
+"""Vectors that hold sums: what is left of 32 registers holds operands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """An axis along the lanes, with how many of them, and copies in registers along two others."""
+
+    vector: AxisFacts | None
+    lanes: int = 1
+    row: AxisFacts | None = None
+    rows: int = 1
+    position: AxisFacts | None = None
+    positions: int = 1
+    inner: bool = False
+    """Programs next to each other differ in the row, not in the axis along the lanes."""
+
 
 def vector_schedules(
     work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
 ) -> Iterator[Schedule]:
-    """Yield schedules: the vector digit on each axis that may hold one, alone and with rows
-    repeated in registers beside it.
-    """
-    for vector in (*_vectors(facts), None):
-        for lanes in _widths(vector, target):
-            for rows in (1, 4):
-                base = {f.name: _plain(f) for f in facts}
-                if vector is not None:
-                    base[vector.name] = _vector(vector, lanes)
-                row = _row(facts, vector)
-                if rows > 1:
-                    if row is None:
-                        continue
-                    base[row.name] = (("grid", None), ("reg", rows))
-                names = tuple(f.name for f in facts if f is not vector)
-                order = names if vector is None else (*names, vector.name)
-                yield build(base, leads, order, early=())
+    """Yield schedules: each axis that may be along the lanes, with registers along others."""
+    for shape in _shapes(facts, target):
+        base = {f.name: _plain(f) for f in facts}
+        if shape.vector is not None:
+            base[shape.vector.name] = _split(shape.vector, shape.lanes)
+        if shape.row is not None and shape.rows > 1:
+            base[shape.row.name] = _split(shape.row, shape.rows)
+        if shape.position is not None and shape.positions > 1:
+            base[shape.position.name] = _split(shape.position, shape.positions)
+        yield build(base, leads, _order(facts, shape), early=())
 
 
-def _vectors(facts: tuple[AxisFacts, ...]) -> tuple[AxisFacts, ...]:
-    """Return the axes a vector may run along, those with unit stride first."""
-    fits = [f for f in facts if not f.sequential and not (f.fixed and (f.number or 0) < 4)]
-    return tuple(sorted(fits, key=lambda f: not f.contiguous))
-
-
-def _widths(vector: AxisFacts | None, target: Target) -> tuple[int, ...]:
-    if vector is None:
-        return (1,)
-    if vector.fixed and vector.number is not None:
-        return (vector.number,) if vector.number <= 4 * target.lanes else (target.lanes,)
-    return (target.lanes, 2 * target.lanes)
+def _order(facts: tuple[AxisFacts, ...], shape: _Shape) -> tuple[str, ...]:
+    """Return the axes, those of outer programs first."""
+    names = [f.name for f in facts if f is not shape.vector and f is not shape.row]
+    row = [shape.row.name] if shape.row is not None else []
+    vector = [shape.vector.name] if shape.vector is not None else []
+    return (*names, *vector, *row) if shape.inner else (*names, *row, *vector)
 
 
 def _plain(f: AxisFacts) -> Spread:
@@ -53,13 +63,83 @@ def _plain(f: AxisFacts) -> Spread:
     return (("grid", None),)
 
 
-def _vector(f: AxisFacts, lanes: int) -> Spread:
-    if f.fixed and f.number == lanes:
-        return (("reg", lanes),)
-    return (*_plain(f), ("reg", lanes))
+def _split(f: AxisFacts, count: int) -> Spread:
+    """Return an axis with its innermost ``count`` coordinates in registers."""
+    if f.fixed and f.number == count:
+        return (("reg", count),)
+    return (*_plain(f), ("reg", count))
 
 
-def _row(facts: tuple[AxisFacts, ...], vector: AxisFacts | None) -> AxisFacts | None:
+# ------------------------------------------------------------------------------------------ shapes
+def _shapes(facts: tuple[AxisFacts, ...], target: Target) -> Iterator[_Shape]:
+    for vector in _vectors(facts):
+        if vector.reduced or vector.led:
+            yield from _along_sum(facts, vector, target)
+        else:
+            yield from _along_output(facts, vector, target)
+    yield _Shape(None)
+
+
+def _vectors(facts: tuple[AxisFacts, ...]) -> tuple[AxisFacts, ...]:
+    """Return the axes a vector may run along, those with unit stride first."""
+    fits = [f for f in facts if not f.sequential and (f.number is None or f.number > 1)]
+    return tuple(sorted(fits, key=lambda f: not f.contiguous))
+
+
+def _along_output(
+    facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target
+) -> Iterator[_Shape]:
+    row, position = _row(facts, vector), _position(facts, vector)
+    for vectors in (1, 2, 4, 8):
+        lanes = _lanes(vector, vectors * target.lanes)
+        if vectors > 1 and lanes <= _lanes(vector, vectors // 2 * target.lanes):
+            break
+        if position is not None:
+            for positions in (1, 2, 4):
+                if vectors * positions <= 8:
+                    yield _Shape(vector, lanes, row, 1, position, positions)
+        else:
+            yield _Shape(vector, lanes, row, 1)
+        for rows in (4, 6, 8, 14) if row is not None and row.number != 1 else ():
+            if vectors * rows <= MOST_STATES and not _walked(facts):
+                yield _Shape(vector, lanes, row, rows)
+                yield _Shape(vector, lanes, row, rows, inner=True)
+
+
+def _along_sum(
+    facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target
+) -> Iterator[_Shape]:
+    row = _row(facts, vector)
+    for vectors in (1, 2, 4):
+        lanes = _lanes(vector, vectors * target.lanes)
+        if vectors > 1 and lanes <= _lanes(vector, vectors // 2 * target.lanes):
+            break
+        for rows in (1, 4) if row is not None and row.number != 1 else (1,):
+            if rows == 1 or not _walked(facts):
+                yield _Shape(vector, lanes, row, rows)
+
+
+def _lanes(f: AxisFacts, wanted: int) -> int:
+    """Return how many lanes an axis fills of those wanted: a power of two."""
+    if f.number is None or f.number >= wanted:
+        return wanted
+    if f.fixed:
+        return f.number
+    return 1 << (f.number - 1).bit_length()
+
+
+def _row(facts: tuple[AxisFacts, ...], vector: AxisFacts) -> AxisFacts | None:
     """Return the innermost output axis beside the vector: rows that share what is read for both."""
     rows = [f for f in facts if not f.reduced and not f.led and f is not vector and f.extent]
     return rows[-1] if rows else None
+
+
+def _position(facts: tuple[AxisFacts, ...], vector: AxisFacts) -> AxisFacts | None:
+    """Return the innermost reduced axis, if it may be walked several positions at a time."""
+    sums = [f for f in facts if f.reduced and f is not vector]
+    return sums[-1] if sums and not sums[-1].sequential else None
+
+
+def _walked(facts: tuple[AxisFacts, ...]) -> bool:
+    """Whether some fibre is walked: rows differ in its length, and share nothing."""
+    return any(f.led for f in facts)

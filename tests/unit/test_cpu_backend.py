@@ -336,6 +336,7 @@ def test_spills_are_counted() -> None:
     text = ROWS.replace("state %20 acc: f32[u] = carried k 0", states)
     text = text.replace("  state %21 acc: f32[u] = final k 0\n", "")
     text = text.replace("  for k in", f"  {starts}\n  for k in")
+    text = text.replace("%13: i32 = const 3", "%13: i32 = size M")  # not unrolled
     text = text.replace("with %20 = %12 next %22 after %21", f"with {carries}")
     text = text.replace("    %22: f32[u] = add(%20, %10)   # 4:5-9", adds)
     text = text.replace("%23 total: f32 = reduce sum %21", f"{sums}\n  %23: f32 = reduce sum %439")
