@@ -21,6 +21,8 @@ from hastec.tune.worker import answered, request
 
 MOST_CHILDREN = 16
 
+Child: TypeAlias = "subprocess.Popen[str]"
+
 Outcome: TypeAlias = Built | str
 """A build, or why there is none."""
 
@@ -107,38 +109,39 @@ class _Pool:
         self.done: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
         for item in enumerate(requests):
             self.todo.put(item)
+        self.lock = threading.Lock()
+        self.closed = False
         self.children = [_child() for _ in range(count)]
         for child in self.children:
             threading.Thread(target=self._serve, args=(child,), daemon=True).start()
 
-    def _serve(self, child: subprocess.Popen[str]) -> None:
-        assert child.stdin is not None and child.stdout is not None
-        with suppress(Empty):
-            while True:
+    def _serve(self, first: Child) -> None:
+        child: Child | None = first
+        while child is not None:
+            try:
                 number, line = self.todo.get_nowait()
-                try:
-                    child.stdin.write(line)
-                    child.stdin.flush()
-                    answer = child.stdout.readline()
-                except (OSError, ValueError):
-                    answer = ""
-                if not answer:
-                    self.done.put((number, f"the compiler ended with code {child.wait()}"))
-                    child = self._again(child)
-                    continue
+            except Empty:
+                return
+            answer = _ask(child, line)
+            if answer:
                 self.done.put((number, answered(answer)))
+            else:
+                self.done.put((number, f"the compiler ended with code {child.wait()}"))
+                child = self._again(child)
 
-    def _again(self, dead: subprocess.Popen[str]) -> subprocess.Popen[str]:
-        """Return a child in place of one that died."""
-        made = _child()
-        self.children[self.children.index(dead)] = made
-        return made
+    def _again(self, dead: Child) -> Child | None:
+        """Return a child in place of one that died; None if no more is wanted."""
+        with self.lock:
+            if self.closed:
+                return None
+            made = _child()
+            self.children[self.children.index(dead)] = made
+            return made
 
     def close(self) -> None:
         """End all children, busy or not."""
-        with suppress(Empty):
-            while True:
-                self.todo.get_nowait()
+        with self.lock:
+            self.closed = True
         for child in self.children:
             child.kill()
             child.wait()
@@ -148,7 +151,18 @@ class _Pool:
                         pipe.close()
 
 
-def _child() -> subprocess.Popen[str]:
+def _ask(child: Child, line: str) -> str:
+    """Return a child's answer, "" if it died."""
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        child.stdin.write(line)
+        child.stdin.flush()
+        return child.stdout.readline()
+    except (OSError, ValueError):
+        return ""
+
+
+def _child() -> Child:
     command = [sys.executable, "-m", "hastec.tune.worker"]
     return subprocess.Popen(
         command,

@@ -20,7 +20,7 @@ from hastec.tune.book import Book
 from hastec.tune.entries import Entries
 from hastec.tune.problem import Problem, region_key
 from hastec.tune.race import Progress, Race, Settings
-from hastec.tune.records import Record
+from hastec.tune.records import Record, Status
 from hastec.tune.tables import Tables
 
 __all__ = ["Progress", "Settings", "Tuned", "recall", "tune"]
@@ -31,7 +31,7 @@ class Tuned:
     """What is known of a problem: a choice for every region up to the first that has none, the
     keys they are recorded under, how each candidate ended, and warnings.
 
-    ``measured`` counts the records this search added.
+    ``measured`` counts the candidates this search tried.
     """
 
     choice: Choice = ()
@@ -121,5 +121,10 @@ class _Search:
             tuple((name, entries.key) for name, entries in self.entries),
             tuple(r for _, entries in self.entries for r in entries.results()),
             (*self.notes, *self.book.warnings),
-            len(self.book.records) - self.before,
+            len(self._measured()),
         )
+
+    def _measured(self) -> frozenset[tuple[str, str]]:
+        """Return the candidates that were tried, by key and printed choice."""
+        new = self.book.records[self.before :]
+        return frozenset((r.key, r.schedule) for r in new if r.status is not Status.REFUSED)

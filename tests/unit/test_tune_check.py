@@ -66,7 +66,7 @@ PROGRAMS: dict[str, tuple[str, dict[str, object]]] = {
 
 def problem_for(name: str) -> Problem:
     text, given = PROGRAMS[name]
-    return problem_of(program(text), **given)
+    return problem_of(program(text), given)
 
 
 def referees(problem: Problem, kind: str) -> list[tuple[Referee, Mapping[str, Table]]]:
@@ -226,8 +226,8 @@ def test_invented_tables_are_the_same_for_a_seed() -> None:
     one, two, other = (
         data_for(problem.graph, {}, problem.sizes, "cpu", seed).real for seed in (1, 1, 2)
     )
-    assert all(torch.equal(one[n].dense, two[n].dense) for n in one)  # type: ignore[arg-type]  # tensors
-    assert not torch.equal(one["q"].dense, other["q"].dense)  # type: ignore[arg-type]  # as above
+    assert all(torch.equal(one[n].dense, two[n].dense) for n in one)
+    assert not torch.equal(one["q"].dense, other["q"].dense)
 
 
 def test_trial_tables_keep_the_pattern_and_lose_the_values() -> None:

@@ -42,7 +42,9 @@ def pruned(rows: int, columns: int, density: float = 0.3, seed: int = 0) -> torc
     return values
 
 
-def problem_of(prog: Program, backend: Backend | None = None, **given: object) -> Problem:
+def problem_of(
+    prog: Program, given: Mapping[str, object], backend: Backend | None = None
+) -> Problem:
     """Return what is tuned when these tables and sizes are bound."""
     tables, sizes = prog._given(given)
     known = learn(prog.graph, tables, sizes)
@@ -53,7 +55,7 @@ def problem_of(prog: Program, backend: Backend | None = None, **given: object) -
 def linear(backend: Backend | None = None, rows: int = 40, columns: int = 24) -> Problem:
     """Return a small pruned product."""
     given = {"W": pruned(rows, columns), "b": torch.randn(rows), "N": 8}
-    return problem_of(program(LINEAR), backend, **given)
+    return problem_of(program(LINEAR), given, backend)
 
 
 @dataclass
