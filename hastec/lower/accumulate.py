@@ -16,6 +16,7 @@ from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.cluster import Cluster, clusters, pending
 from hastec.lower.context import Context, Nest
+from hastec.lower.leads import axes_of
 from hastec.lower.monoids import LOWEST, identity, merge
 from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused
@@ -65,6 +66,7 @@ def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
     nest = Nest()
     with c.nested(cluster.ranks):
         reduce_all(c, tuple(b for r in cluster.ranks for b in c.work.bounds(r)))
+        _whole(c, cluster.ranks)
         with ExitStack() as stack:
             place(c, cluster.ranks, nest, stack)
             _inner(c, cluster, cluster.guards)
@@ -78,6 +80,14 @@ def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
                 _leave(c, state)
             close_codes(c, nest)
     return _close(c, states, nest)
+
+
+def _whole(c: Context, ranks: tuple[str, ...]) -> None:
+    """Refuse a schedule under which a program sees a part of a reduction only."""
+    for name in (axis for rank in ranks for axis in axes_of(c.work, c.schedule.leads, rank)):
+        axis = c.schedule.axis(name)
+        if axis is not None and any(c.schedule.digit(d).role == "grid" for d, _ in axis.digits):
+            raise Refused(f"a reduction needs all of {name}, and programs share it")
 
 
 def _choices(c: Context, cluster: Cluster) -> Iterator[tuple[tuple[NodeId, int], ...]]:

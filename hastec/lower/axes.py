@@ -16,11 +16,12 @@ from hastec.sym.size import Size
 class AxisFacts:
     """One axis: a rank, or a level walked for one.
 
-    ``extent`` is its size where one is known before a launch, ``number`` that size under the sizes
-    at hand (None: a run-time length). ``fixed``: the size is part of the format, so digits must
-    cover it exactly. ``unit``: a walked fibre is padded to multiples of it. ``sequential``: it is
-    walked in order. ``contiguous``: neighbours along it are neighbours in some table. ``word``:
-    bytes of a stored coordinate, if each position has one.
+    ``reduced``: a reduction walks it (it may index an output too), so that every program must
+    see all of it. ``extent`` is its size where one is known before a launch, ``number`` that size
+    under the sizes at hand (None: a run-time length). ``fixed``: the size is part of the format,
+    so that digits must cover it exactly. ``unit``: a walked fibre is padded to multiples of it.
+    ``sequential``: it is walked in order. ``contiguous``: neighbours along it are neighbours in
+    some table. ``word``: bytes of a stored coordinate, if each position has one.
     """
 
     name: str
@@ -45,13 +46,10 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
     """Return every axis of a region: those of outputs first, then those of reductions."""
     led = {r: lead for lead in leads for r in lead.ranks}
     dense = _contiguous_ranks(work)
-    ranks = [(r, False) for r in work.out_ranks]
-    for reduce in reversed(work.reduces()):
-        assert isinstance(reduce.op, Reduce)
-        known = {name for name, _ in ranks}
-        ranks += [(r, True) for r in reduce.op.ranks if r not in known]
+    walked = [r for n in reversed(work.reduces()) if isinstance(n.op, Reduce) for r in n.op.ranks]
     found: list[AxisFacts] = []
-    for rank, reduced in ranks:
+    for rank in dict.fromkeys((*work.out_ranks, *walked)):
+        reduced = rank in walked
         if rank in led:
             found += _levels(work, led[rank], rank, reduced, sizes)
         else:

@@ -27,6 +27,22 @@ def leads(work: Work) -> tuple[Lead, ...]:
     return tuple(found)
 
 
+def axes_of(work: Work, leads: tuple[Lead, ...], rank: str) -> tuple[str, ...]:
+    """Return the axes of a rank: itself, or the levels walked for it."""
+    lead = next((x for x in leads if rank in x.ranks), None)
+    if lead is None:
+        return (rank,)
+    op = work.nodes[lead.access].op
+    assert isinstance(op, Access | Present)
+    found = []
+    for layout in work.layouts[op.table]:
+        for number, level in enumerate(layout.levels):
+            at = work.nodes[op.subs[layout.dims.index(level.spec.coord.dim)]].op
+            if isinstance(at, Index) and at.rank == rank:
+                found.append(f"{layout.table}.{number}")
+    return tuple(found)
+
+
 def _add(
     work: Work, access: NodeId, ranks: tuple[str, ...], taken: set[str], found: list[Lead]
 ) -> None:

@@ -15,6 +15,7 @@ from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.accumulate import reduce_all
 from hastec.lower.context import Context, Nest
+from hastec.lower.leads import axes_of
 from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused, Work
 from hastec.sym.size import Size
@@ -41,11 +42,27 @@ def lower(work: Work, schedule: Schedule, wide: bool = False) -> Kernel:
     with ExitStack() as stack:
         bounds = tuple(b for r in work.out_ranks for b in work.bounds(r))
         reduce_all(c, bounds)
-        place(c, work.out_ranks, nest, stack)
+        first = _without_loops(c)
+        place(c, first, nest, stack)
+        # What does not vary over the other ranks is computed before their loops are opened.
+        reduce_all(c, tuple(n for _, op in work.stores for n in (*op.guards, op.body)))
+        place(c, tuple(r for r in work.out_ranks if r not in first), nest, stack)
         for store, op in work.stores:
             _store(c, store, op)
         close_codes(c, nest)
     return builder.finish(grid)
+
+
+def _without_loops(c: Context) -> tuple[str, ...]:
+    """Return the output ranks that can be placed without opening a loop."""
+    found: list[str] = []
+    for rank in c.work.out_ranks:
+        axes = (c.schedule.axis(name) for name in axes_of(c.work, c.schedule.leads, rank))
+        digits = [c.schedule.digit(d) for axis in axes if axis is not None for d, _ in axis.digits]
+        needs = {r for b in c.work.bounds(rank) for r in c.work.nodes[b].ranks}
+        if needs <= set(found) and all(d.role != "loop" for d in digits):
+            found.append(rank)
+    return tuple(found)
 
 
 # ------------------------------------------------------------------------------------------- grid
