@@ -12,6 +12,7 @@ from hastec.ir.kernel import Value
 from hastec.ir.types import I32
 from hastec.levels.assembled import AssembledIndex
 from hastec.levels.checking import Checking
+from hastec.levels.faults import fault
 from hastec.levels.packing import Packing
 from hastec.levels.protocol import Cursor, Facts, Step, Stored
 from hastec.levels.search import bisect
@@ -96,13 +97,21 @@ class Fixed:
         at.reserve(at.fibres(n), "int64")
         lengths = most_at(nodes.trail.fibre(n), at.fibres(n), ordinal + 1)
         longest = largest(lengths)
-        if not isinstance(self.spec.option("k"), int):
-            at.tell(f"{n}.k", max(self.facts.unit, round_up(longest, self.facts.unit)))
+        self._settle(at, longest)
         at.place(nodes, ordinal)
         room = full(nodes.count, at.extent(n), "int64", at.like)
         self.index.encode(at, nodes, f"{n}.crd", room)
         at.store(f"{n}.len", lengths, "int32")
         at.tell(f"{n}.halvings", longest.bit_length())
+
+    def _settle(self, at: Packing, longest: int) -> None:
+        """Tell how many positions fibres have; where there is no coordinate, padding has none."""
+        n, unit = self.number, self.facts.unit
+        if not isinstance(self.spec.option("k"), int):
+            at.tell(f"{n}.k", max(unit, round_up(longest, unit)) if at.span(n) else 0)
+        elif not at.span(n) and at.fibres(n):
+            rule = f"has no coordinate to fill the positions of {self.spec} with"
+            raise fault("HST4015", at.layout.table, rule, "leave k out, or choose another format")
 
     def unpack(self, at: Unpacking) -> None:
         """Pass the real positions of every fibre."""
