@@ -142,6 +142,10 @@ def load(name: str) -> Verb:
             from hastec.cli import bench
 
             return Verb(bench.configure, bench.run)
+        case "verify":
+            from hastec.cli import verify
+
+            return Verb(verify.configure, verify.run)
         case "cache":
             from hastec.cli import cache
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hastec.arrays import torch_module
 from hastec.ir.graph import Graph, Map, Param, Reduce, Softmax
 from hastec.ir.interp import Table
 from hastec.ir.types import DType
 from hastec.run.oracle import to_numpy
+from hastec.run.results import spelled_out
 
 EXACT_MAPS = frozenset(
     (
@@ -94,12 +94,12 @@ def tolerance(graph: Graph, dtype: DType, exact: bool) -> Tolerance:
 
 
 def compare(name: str, found: Any, wanted: Table, allowed: Tolerance) -> Difference:
-    """Compare a result (a tensor, or a sparse output) with a table of the graph interpreter."""
-    values = found.to_dense() if hasattr(found, "layout") and not _plain(found) else found
-    got = np.asarray(to_numpy(values), np.float64)
-    want = np.asarray(wanted.values, np.float64)
-    if wanted.present is not None:
-        want = np.where(wanted.present, want, wanted.fill)
+    """Compare a result with a table of the graph interpreter.
+
+    ``found`` is a tensor, a sparse output, or another table of the interpreter.
+    """
+    got = _numbers(found)
+    want = _numbers(wanted)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.where((got == want) | (np.isnan(got) & np.isnan(want)), 0.0, abs(got - want))
         error = np.where(np.isnan(error), np.inf, error)
@@ -112,9 +112,12 @@ def compare(name: str, found: Any, wanted: Table, allowed: Tolerance) -> Differe
     return Difference(name, got.size, int(wrong.sum()), worst, at, float(got[at]), float(want[at]))
 
 
-def _plain(found: Any) -> bool:
-    torch = torch_module()
-    return isinstance(found, torch.Tensor) and found.layout == torch.strided
+def _numbers(found: Any) -> NDArray[np.float64]:
+    """Return a result spelled out."""
+    if isinstance(found, Table):
+        whole = np.asarray(found.values, np.float64)
+        return whole if found.present is None else np.where(found.present, whole, found.fill)
+    return np.asarray(to_numpy(spelled_out(found)), np.float64)
 
 
 def _largest(want: NDArray[np.float64]) -> float:

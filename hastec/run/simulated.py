@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,8 @@ class Interpreter:
 
     def __call__(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> None:
         """Run every program of ``grid``, writing into ``arrays``."""
-        kernel = self.kernel
+        # Whoever launches has checked what the kernel requires of sizes it is not passed.
+        kernel = replace(self.kernel, requires=())
         held = {t.name: carried(x, t.dtype) for t, x in zip(kernel.tables, arrays, strict=True)}
         extents = {d: n for (d, _), n in zip(kernel.grid, grid, strict=True)}
         run_kernel(kernel, held, dict(zip(kernel.sizes, sizes, strict=True)), extents)
