@@ -24,7 +24,8 @@ from hastec.ir.schedule import Schedule
 from hastec.ir.schedule_text import read_schedule, show_schedule
 from hastec.ir.show import show_format
 from hastec.lower import Refused, Work, lower
-from hastec.passes.ranking import Ranked, Ranking
+from hastec.lower.space import schedules
+from hastec.passes.ranking import Ranked, Ranking, Special
 from hastec.target import Target
 
 
@@ -50,6 +51,8 @@ Choice: TypeAlias = tuple[tuple[str, RegionChoice], ...]
 """What was chosen for regions, by name; others are left to the model."""
 
 NOTHING: Choice = ()
+MOST_OFFERED = 4096
+"""Schedules of a region among which a choice is looked for."""
 
 
 def show_choice(choice: RegionChoice) -> str:
@@ -93,7 +96,14 @@ def only(
     refuse: Callable[[Kernel, Target], str] | None = None,
     wide: bool = False,
 ) -> Ranking:
-    """Return a ranking of this one schedule: empty, with the reason, if it cannot be used."""
+    """Return a ranking of this one schedule: empty, with the reason, if it cannot be used.
+
+    Text from a file may say anything, so only what the compiler would offer itself is taken.
+    """
+    special = Special.of(work, sizes)
+    offered = schedules(work.with_ones(special.ones), target, sizes, MOST_OFFERED)
+    if schedule not in {special.schedule(plain) for plain in offered}:
+        return Ranking((), (("it is not among the schedules for this program and target", 1),))
     try:
         kernel = lower(work, schedule, wide)
     except Refused as reason:
@@ -103,6 +113,5 @@ def only(
         return Ranking((), ((why, 1),))
     verify_kernel(kernel)
     counted = count(kernel, target, facts)
-    return Ranking(
-        (Ranked(schedule, kernel, counted, price(counted, target, schedule.stages)),), ()
-    )
+    found = Ranked(schedule, kernel, counted, price(counted, target, schedule.stages))
+    return Ranking((found,), ())
