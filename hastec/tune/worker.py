@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -71,7 +72,14 @@ def _tuple(value: Any) -> Any:
     return tuple(_tuple(v) for v in value) if isinstance(value, list) else value
 
 
+def main() -> None:
+    """Serve the parent: requests come in by the standard input, answers go by the output."""
+    channel = os.dup(1)
+    # Whatever compilers print, from Python or from C, must not reach the answers.
+    os.dup2(2, 1)
+    with open(channel, "w", encoding="utf-8") as answers:  # noqa: PTH123 (a descriptor has no path)
+        serve(sys.stdin, answers)
+
+
 if __name__ == "__main__":
-    # What compilers print must not reach the answers.
-    channel, sys.stdout = sys.stdout, sys.stderr
-    serve(sys.stdin, channel)
+    main()

@@ -62,8 +62,8 @@ def test_a_kernel_that_does_not_compile_has_a_reason(kernels: list[Kernel]) -> N
 
 def child(code: str) -> subprocess.Popen[str]:
     """Start a stand-in for a child."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)  # type: ignore[call-overload, no-any-return]  # both are pipes
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def test_a_child_that_dies_costs_one_kernel(

@@ -172,9 +172,9 @@ def changed(right: torch.Tensor, at: tuple[int, ...], by: float) -> dict[str, to
 
 def unseen(judge: Judge) -> tuple[int, int]:
     """Return a place that is not among the sampled ones."""
-    points = judge.points
-    assert points
-    return tuple(next(n for n in range(99) if n not in points[r]) for r in ("m", "n"))  # type: ignore[return-value]  # two
+    assert judge.points
+    row, column = (next(n for n in range(99) if n not in judge.points[rank]) for rank in ("m", "n"))
+    return row, column
 
 
 def test_right_results_pass_and_lead() -> None:
