@@ -174,12 +174,21 @@ class _Machine:
         found = {d for v in values for d in self.values[v].digits}
         return tuple(sorted(found, key=self.order.__getitem__))
 
+    def aligned(self, value: ValueId, digits: Digits) -> Array:
+        """Return a value with a dimension for each of ``digits``, of extent 1 for those it lacks;
+        a scalar as it is.
+        """
+        mine, found = self.values[value].digits, self.now[value]
+        if not mine or mine == digits:
+            return found
+        return found.reshape(tuple(self.extent[d] if d in mine else 1 for d in digits))
+
     def spread(self, value: ValueId, digits: Digits) -> Array:
         """Return a value over more digits than its own."""
-        mine = self.values[value].digits
-        shape = tuple(self.extent[d] if d in mine else 1 for d in digits)
-        whole = tuple(self.extent[d] for d in digits)
-        return np.broadcast_to(self.now[value].reshape(shape), whole)
+        found = self.aligned(value, digits)
+        if self.values[value].digits == digits:
+            return found
+        return np.broadcast_to(found, tuple(self.extent[d] for d in digits))
 
     def compute(self, value: Value) -> Array:
         op, dtype, digits = value.op, value.dtype, value.digits
@@ -195,7 +204,7 @@ class _Machine:
                     return numeric.wrapped(np.arange(self.extent[digit]), dtype)
                 return numeric.full((), self.place[digit], dtype)
             case Apply(fn, args):
-                operands = [self.spread(a, digits) for a in args]
+                operands = [self.aligned(a, digits) for a in args]
                 return numeric.apply(fn, operands, self.values[args[-1]].dtype, dtype)
             case Address(base, offset):
                 return self.address(base, offset, digits)
@@ -209,10 +218,10 @@ class _Machine:
                 assert_never(never)
 
     def address(self, base: str | ValueId, offset: ValueId | None, digits: Digits) -> Array:
-        at = np.zeros((), np.int64) if isinstance(base, str) else self.spread(base, digits)
+        at = np.zeros((), np.int64) if isinstance(base, str) else self.aligned(base, digits)
         if offset is None:
             return at
-        return np.asarray(np.add(at, self.spread(offset, digits).astype(np.int64)))
+        return np.asarray(np.add(at, self.aligned(offset, digits).astype(np.int64)))
 
     def load(self, load: Load, value: Value) -> Array:
         shape = tuple(self.extent[d] for d in value.digits)
@@ -221,6 +230,9 @@ class _Machine:
         live = np.ones(shape, np.bool_)
         if load.mask is not None:
             live = self.spread(load.mask, value.digits).astype(np.bool_)
+        if live.all():
+            self.inside(offsets, load.table, "load")
+            return np.asarray(self.flat[load.table][offsets])
         result = np.array(numeric.full(shape, load.other, value.dtype))
         self.inside(offsets[live], load.table, "load")
         result[live] = self.flat[load.table][offsets[live]]
