@@ -40,7 +40,7 @@ gpu: $(STAMP)
 	$(PY) -m pytest -m gpu
 
 bench: $(STAMP)
-	$(PY) bench/run.py
+	$(PY) -m bench.run
 
 golden: $(STAMP)
 	$(PY) -m pytest -n $(JOBS) --update-golden tests/golden tests/pass
