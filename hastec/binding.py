@@ -163,7 +163,7 @@ def runner_for(
         {n: lay for n, lay in layouts.items() if _is_sparse(graph, n)},
         arrays,
         numbers,
-        {n: v for n, v in known.sizes.items() if _settled(graph, tables, n)},
+        settled(graph, tables, known.sizes),
         setup.device.name,
         checks,
         indices,
@@ -171,9 +171,12 @@ def runner_for(
     )
 
 
-def _settled(graph: Graph, tables: Mapping[str, TableValue], size: str) -> bool:
-    """Whether bound tables tell a size (else it was a hint, and every call tells its own)."""
-    return any(size in s.names() for n in tables for s in graph.param(n).shape)
+def settled(
+    graph: Graph, tables: Mapping[str, TableValue], sizes: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the sizes that bound tables tell; others are hints, and every call tells its own."""
+    told = {name for n in tables for s in graph.param(n).shape for name in s.names()}
+    return {n: v for n, v in sizes.items() if n in told}
 
 
 def _named_layouts(graph: Graph, setup: Setup) -> dict[str, tuple[Layout, ...]]:

@@ -12,7 +12,15 @@ from typing import Any, TypeAlias
 
 from hastec.artefact import Artefact
 from hastec.backends import backend
-from hastec.binding import Known, Setup, compile_graph, inputs_of, learn, runner_for
+from hastec.binding import (
+    Known,
+    Setup,
+    compile_graph,
+    inputs_of,
+    learn,
+    runner_for,
+    settled,
+)
 from hastec.cache import Store, default_root
 from hastec.cache.identity import versions
 from hastec.diag import Diagnostic, HasteError, Source
@@ -161,7 +169,8 @@ class Program:
         notes = tuple(replace(d, severity="warning") for d in missing(self.graph))
         if notes:
             setup = self.setup
-            run = Interpreted(self.graph, tables, known.sizes, setup.device.name, setup.registry)
+            sizes = settled(self.graph, tables, known.sizes)
+            run = Interpreted(self.graph, tables, sizes, setup.device.name, setup.registry)
             return Plan(run, None, setup, known, notes)
         _require_device(self.setup)
         decided = decide(self.graph, self.setup, known, tables, tune, progress)

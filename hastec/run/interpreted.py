@@ -15,7 +15,7 @@ from hastec.levels.registry import Registry
 from hastec.run.oracle import as_oracle
 from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
-from hastec.run.validate import refuse
+from hastec.run.validate import check_overlap, refuse
 
 
 @dataclass(slots=True, eq=False)
@@ -45,17 +45,26 @@ class Interpreted:
         """
         inputs = {p.name: p for p in self.graph.params if p.role != "out"}
         values = dict(self.tables)
-        sizes = dict(self.sizes)
+        named: dict[str, int] = {}
         for name, value in given.items():
+            if name in self.tables:
+                raise refuse(
+                    inputs[name], "HST4024", "was bound, and is passed again", "leave it out"
+                )
             if name in inputs:
                 values[name] = take(inputs[name], value, copy=True, registry=self.registry)
             else:
-                sizes[name] = checked_size(name, value)
+                named[name] = checked_size(name, value)
         for name, param in inputs.items():
             if name not in values:
                 rule = "is an input and was not passed"
                 raise refuse(param, "HST4024", rule, f"pass {name} = …")
-        sizes = solve_sizes(self.graph.params, {n: v.shape for n, v in values.items()}, sizes)
+        check_overlap(
+            {n: () if v.dense is None else (v.dense,) for n, v in values.items()},
+            [n for n, p in inputs.items() if p.role == "inout"],
+        )
+        shapes = {n: v.shape for n, v in values.items()}
+        sizes = solve_sizes(self.graph.params, shapes, named, self.sizes)
         cuts = {**sizes, **_scalars(values)}
         oracle = {n: as_oracle(inputs[n], v, self.registry, cuts) for n, v in values.items()}
         return run_graph(self.graph, oracle, sizes, exact=exact)
@@ -67,7 +76,8 @@ class Interpreted:
         values = table.values
         if table.present is not None:
             values = np.where(table.present, values, np.asarray(table.fill, values.dtype))
-        return torch.from_numpy(np.ascontiguousarray(values)).to(kind).to(self.device)
+        whole = np.array(values, order="C", copy=True)
+        return torch.from_numpy(whole).to(kind).to(self.device)
 
 
 def _scalars(values: Mapping[str, TableValue]) -> dict[str, int]:
