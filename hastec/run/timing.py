@@ -25,8 +25,8 @@ LAUNCHES = 40
 FIRST = 3
 """Samples after which a hopeless candidate is given up."""
 SAMPLES = 9
-BURST = 1e-3
-"""Seconds that one sample on a CPU lasts at least."""
+BURST = 4e-3
+"""Seconds that one sample on a CPU lasts at least: longer than another process keeps it busy."""
 LONGEST = 0.4
 """Seconds after which no further sample is taken."""
 
@@ -44,9 +44,7 @@ class Timer(Protocol):
     """Measures calls that do the same work on copies of their inputs."""
 
     def __call__(self, calls: Sequence[Call], hopeless: float | None) -> Times:
-        """Return the times of one call; after a few samples if their median exceeds
-        ``hopeless`` seconds.
-        """
+        """Return the times of one call; after a few samples if all exceed ``hopeless`` seconds."""
         ...
 
 
@@ -63,7 +61,7 @@ def timer_for(device: str) -> Timer:
 def time_on_cpu(calls: Sequence[Call], hopeless: float | None = None) -> Times:
     """Time calls that have finished when they return.
 
-    A sample is the fastest call of a millisecond: whoever else uses the processor only adds.
+    A sample is the fastest of calls in a row: whoever else uses the processor only adds time.
     """
     for call in calls:
         call()
@@ -128,7 +126,7 @@ def _times(sample: Callable[[], float], hopeless: float | None, samples: int = S
     end = time.perf_counter() + LONGEST
     found = [sample() for _ in range(FIRST)]
     while len(found) < samples and time.perf_counter() < end:
-        if hopeless is not None and statistics.median(found) > hopeless:
+        if hopeless is not None and min(found) > hopeless:
             break
         found.append(sample())
     low, _, high = statistics.quantiles(found, n=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,10 @@ from hastec.target import Target
 from hastec.tune.worker import answered, request
 
 MOST_CHILDREN = 16
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from hastec.tune.worker import main; main()"
+)
 
 Child: TypeAlias = "subprocess.Popen[str]"
 
@@ -163,7 +168,8 @@ def _ask(child: Child, line: str) -> str:
 
 
 def _child() -> Child:
-    command = [sys.executable, "-m", "hastec.tune.worker"]
+    """Start a child that finds modules where this process does."""
+    command = [sys.executable, "-c", _START, json.dumps(sys.path)]
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

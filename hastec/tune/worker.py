@@ -1,4 +1,4 @@
-"""The process that compiles candidates: ``python -m hastec.tune.worker``.
+"""The process that compiles candidates, which :mod:`hastec.tune.building` starts.
 
 It reads one JSON object a line and answers with one. LLVM's and Triton's Python sides hold locks
 while they work, so that threads would take turns; processes do not. And a compiler that hangs or
@@ -79,7 +79,3 @@ def main() -> None:
     os.dup2(2, 1)
     with open(channel, "w", encoding="utf-8") as answers:  # noqa: PTH123 (a descriptor has no path)
         serve(sys.stdin, answers)
-
-
-if __name__ == "__main__":
-    main()

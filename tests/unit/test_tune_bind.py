@@ -21,6 +21,11 @@ from tests.unit.tune_help import LINEAR, program, pruned
 
 W, X, B = pruned(48, 32), torch.randn(32, 8), torch.randn(48)
 BUDGET = "60"
+TWICE = """
+kernel twice(x: f32[M]) -> y: f32[M] {
+    y[m] = x[m] + x[m]
+}
+"""
 
 
 def bound(prog: Program, **more: object) -> Plan:
@@ -120,17 +125,18 @@ def test_tuning_needs_the_processor_it_is_for(tmp_path: Path) -> None:
 
 
 def test_the_option_tunes_every_bind(tmp_path: Path) -> None:
-    plan = bound(program(LINEAR, tmp_path, tune=1, tune_budget=BUDGET))
-    assert plan.decided is not None and plan.decided.measured > 3 and right(plan)
-    off = bound(program(LINEAR, tmp_path / "other", tune=1), tune=False)
+    plan = program(TWICE, tmp_path, tune=1, tune_budget=BUDGET).bind(M=100)
+    assert plan.decided is not None and plan.decided.measured > 1
+    assert torch.equal(plan(x=torch.ones(100)), torch.full((100,), 2.0))
+    off = program(TWICE, tmp_path / "other", tune=1).bind(M=100, tune=False)
     assert off.decided is not None and off.decided.measured == 0
 
 
 def test_without_a_cache_nothing_is_kept() -> None:
-    prog = program(LINEAR, tune_budget=BUDGET)
-    plan = bound(prog, tune=True)
-    assert plan.decided is not None and plan.decided.measured > 3 and right(plan)
-    again = bound(prog)
+    prog = program(TWICE, tune_budget=BUDGET)
+    plan = prog.bind(M=100, tune=True)
+    assert plan.decided is not None and plan.decided.measured > 1
+    again = prog.bind(M=100)
     assert again.decided is not None and again.decided.choice == ()
 
 
@@ -208,10 +214,9 @@ def test_a_pinned_schedule_that_is_none_is_an_error(
 RUN = """
 import json, sys
 from pathlib import Path
-from tests.unit.test_tune_bind import BUDGET, bound, right
-from tests.unit.tune_help import LINEAR, program
-plan = bound(program(LINEAR, Path(sys.argv[1]), tune_budget=BUDGET), tune=True)
-assert right(plan)
+from tests.unit.test_tune_bind import BUDGET, TWICE
+from tests.unit.tune_help import program
+plan = program(TWICE, Path(sys.argv[1]), tune_budget=BUDGET).bind(M=100, tune=True)
 print(json.dumps([plan.decided.measured, str(plan.decided.choice[0][1])]))
 """
 
@@ -223,7 +228,7 @@ def test_two_processes_tune_once_and_agree(tmp_path: Path) -> None:
     ]
     told = [json.loads(p.communicate(timeout=200)[0]) for p in started]
     (first, one), (second, other) = sorted(told)
-    assert first == 0 and second > 3 and one == other
+    assert first == 0 and second > 1 and one == other
 
 
 def test_one_file_holds_the_records_of_a_program(cache: Path) -> None:
