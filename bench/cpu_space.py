@@ -63,10 +63,10 @@ class Case:
 
 def read_smtx(path: str) -> torch.Tensor:
     """Return a pattern of the DLMC collection with random values, as a CSR tensor."""
-    opened = gzip.open(path, "rt") if path.endswith(".gz") else open(path)
-    with opened as file:
-        rows, columns, count = map(int, file.readline().replace(",", " ").split())
-        starts, crd = (np.array(file.readline().split(), np.int32) for _ in range(2))
+    whole = Path(path).read_bytes()
+    lines = (gzip.decompress(whole) if path.endswith(".gz") else whole).decode().split("\n")
+    rows, columns, count = map(int, lines[0].replace(",", " ").split())
+    starts, crd = (np.array(line.split(), np.int32) for line in lines[1:3])
     torch.manual_seed(0)
     values = torch.randn(count) / 8
     parts = torch.from_numpy(starts), torch.from_numpy(crd), values

@@ -11,10 +11,10 @@ from math import gcd
 
 from hastec.backends.cpu.code import Code, Part, suffix
 from hastec.backends.cpu.convert import constant
-from hastec.backends.cpu.layout import conjuncts
 from hastec.backends.cpu.merge import merge
 from hastec.backends.cpu.registers import Place, Pointer, Registers
 from hastec.backends.cpu.text import stored, vector
+from hastec.cost.lanes import conjuncts
 from hastec.diag import InternalError
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import Load, Store, Table, Value

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hastec.backends.cpu.layout import Strides, conjuncts
 from hastec.backends.cpu.rename import renamed
+from hastec.cost.lanes import Strides, conjuncts
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Apply,

@@ -127,7 +127,7 @@ _PAUSES = (
 
 def text(triple: str) -> str:
     """Return the module of the functions for a processor."""
-    pause, declaration = "fence syncscope(\"singlethread\") seq_cst", ""
+    pause, declaration = 'fence syncscope("singlethread") seq_cst', ""
     for names, call, types in _PAUSES:
         if triple.startswith(names):
             callee = call.removeprefix("call void ").partition("(")[0]

@@ -100,15 +100,13 @@ def _along_output(
                     yield _Shape(vector, lanes, row, 1, position, positions)
         else:
             yield _Shape(vector, lanes, row, 1)
-        for rows in (4, 6, 8, 14) if row is not None and row.number != 1 else ():
+        for rows in (4, 6, 8) if row is not None and row.number != 1 else ():
             if vectors * rows <= MOST_STATES and not _walked(facts):
                 yield _Shape(vector, lanes, row, rows)
                 yield _Shape(vector, lanes, row, rows, inner=True)
 
 
-def _along_sum(
-    facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target
-) -> Iterator[_Shape]:
+def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) -> Iterator[_Shape]:
     row = _row(facts, vector)
     for vectors in (1, 2, 4):
         lanes = _lanes(vector, vectors * target.lanes)

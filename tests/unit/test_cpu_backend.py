@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from llvmlite import binding
 
-from hastec.backends.cpu import team
 from hastec.backends.cpu.backend import CODE, DIGEST, Cpu
 from hastec.backends.cpu.facts import facts
-from hastec.backends.cpu.load import Loaded
 from hastec.diag import InternalError
 from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_read import read_kernel
@@ -24,7 +18,7 @@ from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.numeric import Array, carrier
 from hastec.ir.types import BY_NAME
 from hastec.target import CPU, SM90
-from tests.unit.cpu_run import OLDER, Address, aligned, launch, launcher, on_cpu
+from tests.unit.cpu_run import OLDER, ROWS, Address, aligned, launch, launcher, on_cpu, rows
 
 HOST = replace(CPU, units=2)
 
@@ -123,115 +117,6 @@ def test_offsets_of_every_type(index: str) -> None:
     x = (np.arange(length) % 2039).astype(np.float16)
     found = on_cpu(kernel, {"at": at, "x": x, "y": np.zeros(100, np.float16)}, {"N": 100})
     assert (found["y"] == x[at.astype(np.int64)]).all()
-
-
-# ----------------------------------------------------------------------------------------- launches
-ROWS = """
-kernel rows {
-  threads 1
-  table x: f32 read align 16 numel M * N * 16
-  table y: f32 write align 16 numel M * N
-  size M
-  size N
-  digit m: grid
-  digit n: grid
-  digit k: loop
-  digit u: reg 16
-  grid m = M
-  grid n = N
-  state %20 acc: f32[u] = carried k 0
-  state %21 acc: f32[u] = final k 0
-  %0: i32 = coord m
-  %1: i32 = coord n
-  %2: i32 = size N
-  %3: i32 = mul(%0, %2)
-  %4 row: i32 = add(%3, %1)
-  %5: i32 = const 16
-  %6: i32 = mul(%4, %5)
-  %7: i32[u] = coord u
-  %8: ptr = address x + %6
-  %9: ptr[u] = address %8 + %7
-  %10 x: f32[u] = load x[%9] unit u align 16   # 3:5-9
-  %11: i32 = const 0
-  %12 zero: f32 = const 0.0
-  %13: i32 = const 3
-  for k in %11 .. %13 with %20 = %12 next %22 after %21 {
-    %22: f32[u] = add(%20, %10)   # 4:5-9
-  }
-  %23 total: f32 = reduce sum %21 over u
-  %24: ptr = address y + %4
-  store y[%24] = %23
-}
-"""
-
-
-def rows() -> Kernel:
-    kernel = read_kernel(ROWS)
-    verify_kernel(kernel)
-    return kernel
-
-
-@pytest.mark.parametrize("units", [1, 2, 5])
-@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 7), (3, 1), (13, 11), (700, 300), (0, 4), (4, 0)])
-def test_every_program_runs_once(m: int, n: int, units: int) -> None:
-    x = np.random.default_rng(0).integers(-9, 9, (m, n, 16)).astype(np.float32)
-    y = np.full((m, n), 99, np.float32)
-    found = on_cpu(rows(), {"x": x, "y": y}, {"M": m, "N": n}, replace(CPU, units=units))
-    assert (found["y"] == 3 * x.sum(2)).all()
-
-
-def test_one_schedule_gives_the_same_bits_on_any_number_of_threads() -> None:
-    x = np.random.default_rng(1).normal(size=(400, 100, 16)).astype(np.float32)
-    arrays = {"x": x, "y": np.zeros((400, 100), np.float32)}
-    runs = [
-        on_cpu(rows(), arrays, {"M": 400, "N": 100}, replace(CPU, units=u))["y"].tobytes()
-        for u in (1, 2, 2, 7)
-    ]
-    assert len(set(runs)) == 1
-
-
-def test_launches_from_many_threads_at_once() -> None:
-    kernel = rows()
-    run = launcher(kernel, replace(CPU, units=4))
-    x = aligned(np.random.default_rng(2).normal(size=(300, 200, 16)).astype(np.float32))
-    want = aligned(np.zeros((300, 200), np.float32))
-    sizes = {"M": 300, "N": 200}
-    launch(run, kernel, {"x": x, "y": want}, sizes)
-    wrong: list[int] = []
-
-    def work(number: int) -> None:
-        for _ in range(15):
-            y = aligned(np.zeros((300, 200), np.float32))
-            launch(run, kernel, {"x": x, "y": y}, sizes)
-            if y.tobytes() != want.tobytes():
-                wrong.append(number)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-
-
-def test_a_forked_process_starts_its_own_threads() -> None:
-    kernel = rows()
-    run = launcher(kernel, replace(CPU, units=2))
-    x = aligned(np.ones((900, 300, 16), np.float32))
-    y = aligned(np.zeros((900, 300), np.float32))
-    launch(run, kernel, {"x": x, "y": y}, {"M": 900, "N": 300})
-    child = os.fork()
-    if child == 0:
-        y[...] = 0
-        launch(run, kernel, {"x": x, "y": y}, {"M": 900, "N": 300})
-        os._exit(0 if (y == 48).all() else 1)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def test_a_launch_with_wrong_counts_is_refused() -> None:
-    run = launcher(rows())
-    with pytest.raises(InternalError, match=r"kernel rows takes \(2, 2, 2\)"):
-        run([], [1, 1], [1, 1])
 
 
 # ---------------------------------------------------------------------------------------- artefacts
@@ -375,59 +260,3 @@ def test_the_version_names_compiler_and_processor() -> None:
 def test_lanes_of_processors(arch: str, lanes: int) -> None:
     assert Cpu().lanes(arch) == lanes
     assert Cpu().lanes() in (4, 8, 16)
-
-
-def test_a_pool_is_shared_by_the_kernels_of_a_backend() -> None:
-    backend = Cpu()
-    kernel = rows()
-    runs = [launcher(kernel, replace(CPU, units=2), backend) for _ in range(2)]
-    assert all(isinstance(r, Loaded) and r.pool is backend.pool for r in runs)
-
-
-def test_threads_end_with_their_pool() -> None:
-    def helpers() -> set[threading.Thread]:
-        return {t for t in threading.enumerate() if t.name == "haste"}
-
-    before, kernel = helpers(), rows()
-    run = launcher(kernel, replace(CPU, units=4))
-    x = aligned(np.ones((900, 300, 16), np.float32))
-    y = aligned(np.zeros((900, 300), np.float32))
-    launch(run, kernel, {"x": x, "y": y}, {"M": 900, "N": 300})
-    mine = helpers() - before
-    assert len(mine) == 3
-    del run
-    for thread in mine:
-        thread.join(5)
-    assert not any(t.is_alive() for t in mine)
-
-
-def test_a_busy_pool_leaves_a_launch_to_its_own_thread() -> None:
-    backend, kernel = Cpu(), rows()
-    run = launcher(kernel, replace(CPU, units=2), backend)
-    x, y = aligned(np.ones((50, 30, 16), np.float32)), aligned(np.zeros((50, 30), np.float32))
-    with backend.pool.lock:
-        launch(run, kernel, {"x": x, "y": y}, {"M": 50, "N": 30})
-    assert (y == 48).all()
-
-
-def test_sleeping_and_waking_threads_share_every_launch_once() -> None:
-    kernel = rows()
-    run = launcher(kernel, replace(CPU, units=3))
-    x = aligned(np.random.default_rng(3).integers(-9, 9, (60, 40, 16)).astype(np.float32))
-    want = 3 * x.sum(2)
-    for pause in (0, 0, 1e-4, 2e-4, 3e-4, 1e-3) * 20:
-        y = aligned(np.full((60, 40), 99, np.float32))
-        launch(run, kernel, {"x": x, "y": y}, {"M": 60, "N": 40})
-        assert (y == want).all()
-        time.sleep(pause)
-
-
-@pytest.mark.parametrize("triple", ["x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu"])
-def test_what_threads_wait_with_is_text_for_any_processor(triple: str) -> None:
-    module = binding.parse_assembly(team.text(triple))
-    module.verify()
-    assert [f.name for f in module.functions if not f.is_declaration] == [
-        "haste_serve",
-        "haste_launch",
-        "haste_close",
-    ]
