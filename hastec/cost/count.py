@@ -9,6 +9,7 @@ from typing import assert_never
 
 from hastec.cost.facts import Facts
 from hastec.cost.probe import Probe
+from hastec.cost.vector import cycles
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     POINTER,
@@ -235,6 +236,8 @@ def _adds(user: Value) -> bool:
 
 def count(kernel: Kernel, target: Target, facts: Facts) -> Count:
     """Return what a launch of ``kernel`` costs under ``facts``."""
+    if target.threads == (1,):
+        return _vectors(kernel, target, facts)
     probe = Probe(kernel, facts)
     tally = _Tally(kernel, target, probe)
     tally.block(kernel.body, 1.0, 1.0)
@@ -255,3 +258,10 @@ def count(kernel: Kernel, target: Target, facts: Facts) -> Count:
         tally.trips,
         tuple(sorted(tally.slots.items())),
     )
+
+
+def _vectors(kernel: Kernel, target: Target, facts: Facts) -> Count:
+    """Return what a launch costs where programs have no threads; ``slots`` are cycles of cores."""
+    one, programs, made = cycles(kernel, target, facts)
+    detail = tuple(sorted(made.kinds.items()))
+    return Count(programs, 1, one * programs, 0.0, made.caches.whole, 0.0, 1.0, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hastec.cost.caches import LAST
 from hastec.cost.count import Count
 from hastec.target import Target
 
@@ -49,7 +50,7 @@ def price(count: Count, target: Target, stages: int = 1) -> Price:
 
 def _cpu(count: Count, target: Target) -> Price:
     cores = min(float(target.units), max(1.0, count.programs))
-    memory = count.bytes / target.bandwidth
-    slots = count.slots / target.issue * target.units / cores
+    memory = count.bytes / target.bandwidth if count.bytes > LAST else 0.0
+    slots = count.slots / target.issue / cores
     parts = (memory, 0.0, slots, 0.0, 0.0)
     return Price(max(parts) + target.launch, *parts)

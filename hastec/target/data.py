@@ -16,7 +16,7 @@ class Target:
 
     ``lanes`` is the width of a warp (GPU) or of an f32 vector (CPU); ``units`` the number of
     multiprocessors or cores; ``memory`` and ``cache`` in bytes, ``bandwidth`` in bytes/s,
-    ``issue`` in lane-instructions/s (GPU) or vector instructions/s (CPU), ``flops`` the rate of
+    ``issue`` in lane-instructions/s (GPU) or cycles/s of one core (CPU), ``flops`` the rate of
     16-bit matrix products, ``launch`` the seconds a launch costs inside a captured graph.
     """
 
@@ -74,8 +74,12 @@ GFX942 = Target(
     (64, 128, 256, 512), slots=_GPU_SLOTS,
 )  # fmt: skip
 CPU = Target(
-    "cpu", "cpu", "host", 16, 2, 20e9, 6e9, 100e9, 2 << 20, 32, launch=5e-6,
-    slots=(("gather", 12.0), ("exp", 14.0), ("divide", 6.0), ("loop", 2.0), ("convert", 1.0)),
+    "cpu", "cpu", "host", 16, 2, 40e9, 2.6e9, 100e9, 2 << 20, 32, launch=2e-6,
+    slots=(
+        ("width", 4.5), ("vectors", 2.0), ("loads", 2.0), ("uniform", 0.5), ("gather", 0.65),
+        ("narrow", 9.0), ("exp", 16.0), ("divide", 16.0), ("loop", 0.5), ("leave", 14.0),
+        ("tail", 10.0), ("program", 8.0), ("line", 1.2), ("far", 4.0), ("out", 12.0),
+    ),
 )  # fmt: skip
 
 TARGETS: dict[str, Target] = {t.name: t for t in (SM80, SM90, SM100, GFX942, CPU)}

@@ -1,0 +1,168 @@
+"""How long accesses of a kernel wait for cache lines, by where what they read was left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+from hastec.cost.facts import Facts
+from hastec.cost.lanes import Strides
+from hastec.cost.probe import Probe
+from hastec.ir.index import ValueId
+from hastec.ir.kernel import (
+    Address,
+    Apply,
+    Coord,
+    For,
+    Kernel,
+    Let,
+    Load,
+    Stmt,
+    Store,
+    Value,
+    arguments,
+    statements,
+)
+from hastec.target import Target
+
+LINE = 64
+"""Bytes of a cache line."""
+FIRST = 40 << 10
+"""Bytes of the first cache."""
+LAST = 32 << 20
+"""Bytes of the last cache a core may count on."""
+
+
+@dataclass(slots=True, eq=False)
+class Caches:
+    """What is known of the accesses of one kernel."""
+
+    kernel: Kernel
+    target: Target
+    facts: Facts
+    probe: Probe
+    strides: Strides
+    extent: Mapping[str, int]
+    order: tuple[str, ...]
+    easy: frozenset[ValueId] = field(init=False)
+    trips: dict[str, float] = field(default_factory=dict)
+    inside: dict[ValueId, float] = field(default_factory=dict)
+    """How often a program runs an access, by the value (or the pointer it stores at)."""
+    whole: float = 0.0
+    """Bytes all programs touch, each once."""
+    depends: dict[tuple[ValueId, str], tuple[bool, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.easy = _easy(self.probe.values)
+        self._walk(self.kernel.body, 1.0)
+        touched: dict[str, float] = {}
+        for stmt in statements(self.kernel.body):
+            if isinstance(stmt, Store):
+                self._touch(touched, stmt.table, self.probe.values[stmt.pointer])
+            elif isinstance(stmt, Let) and isinstance(stmt.value.op, Load):
+                self._touch(touched, stmt.value.op.table, stmt.value)
+        self.whole = sum(self._held(t, n) for t, n in touched.items())
+
+    def _walk(self, body: tuple[Stmt, ...], times: float) -> None:
+        for stmt in body:
+            if isinstance(stmt, For):
+                n = max(0.0, self.probe.number(stmt.hi) - self.probe.number(stmt.lo))
+                self.trips[stmt.digit] = n
+                self._walk(stmt.body, times * n)
+            elif isinstance(stmt, Let):
+                self.inside[stmt.value.id] = times
+            elif isinstance(stmt, Store):
+                self.inside[stmt.pointer] = times
+
+    def _touch(self, touched: dict[str, float], table: str, v: Value) -> None:
+        elements = prod(self.extent.get(d, 1) for d in v.digits)
+        more = elements * self.inside.get(v.id, 1.0) * self.probe.programs()
+        touched[table] = touched.get(table, 0.0) + more
+
+    def _held(self, table: str, elements: float) -> float:
+        """Return the bytes of an array that are touched at all."""
+        known = self.facts.numels.get(table, elements)
+        return min(elements, known) * self.kernel.table(table).dtype.bytes
+
+    # ---------------------------------------------------------------------------- one access
+    def waited(self, v: Value, pointer: ValueId, loop: str) -> float:
+        """Return the cycles one run of an access waits for lines."""
+        return self.lines(v, pointer, loop) * self.line(self.footprint(v, pointer))
+
+    def lines(self, v: Value, pointer: ValueId, loop: str) -> float:
+        """Return how many lines one run of an access in a loop touches for the first time."""
+        size = self._size(pointer)
+        run, runs = float(size), 1.0
+        for digit in v.digits:
+            step = self.strides.of(pointer, digit)
+            if step is not None and abs(step) * size < LINE:
+                run *= self.extent.get(digit, 1) if step else 1
+            else:
+                runs *= self.extent.get(digit, 1)
+        if loop:
+            varies, indirect = self.varies(pointer, loop)
+            if not varies:
+                return 0.0
+            if not indirect:
+                run = min(run, abs(self.probe.stride(pointer, loop)) * size)
+                return runs * run / LINE
+        return runs * max(1.0, run / LINE)
+
+    def footprint(self, v: Value, pointer: ValueId) -> float:
+        """Return among how many bytes what an access reads was left."""
+        table = self._table(pointer)
+        size = self.kernel.table(table).dtype.bytes
+        elements = prod(self.extent.get(d, 1) for d in v.digits)
+        mine = elements * size * self.inside.get(v.id, self.inside.get(pointer, 1.0))
+        inner = self.kernel.grid[-1][0] if self.kernel.grid else ""
+        if inner and not self.varies(pointer, inner)[0]:
+            return mine
+        total = mine * self.probe.programs()
+        held = self.facts.numels.get(table, total / size) * size
+        return held if total > 1.5 * held else max(held, self.whole)
+
+    def line(self, footprint: float) -> float:
+        """Return the cycles a line among so many bytes takes."""
+        slot = self.target.slot
+        near = max(0.0, 1.0 - FIRST / max(1.0, footprint))
+        far = max(0.0, 1.0 - self.target.l2 * 0.7 / max(1.0, footprint))
+        out = max(0.0, 1.0 - LAST / max(1.0, footprint))
+        return near * slot("line") + far * slot("far") + out * slot("out")
+
+    def varies(self, value: ValueId, digit: str) -> tuple[bool, bool]:
+        """Return whether an address depends on a coordinate, and whether through memory."""
+        key = (value, digit)
+        if key not in self.depends:
+            self.depends[key] = self._varies(self.probe.values[value], digit)
+        return self.depends[key]
+
+    def _varies(self, v: Value, digit: str) -> tuple[bool, bool]:
+        if isinstance(v.op, Coord):
+            return v.op.digit == digit, False
+        found = [self.varies(a, digit) for a in arguments(v.op)]
+        any_ = any(f for f, _ in found)
+        return any_, any_ and (isinstance(v.op, Load) or any(i for _, i in found))
+
+    def _table(self, pointer: ValueId) -> str:
+        op = self.probe.values[pointer].op
+        while isinstance(op, Address) and isinstance(op.base, int):
+            op = self.probe.values[op.base].op
+        assert isinstance(op, Address) and isinstance(op.base, str)
+        return op.base
+
+    def _size(self, pointer: ValueId) -> int:
+        return self.kernel.table(self._table(pointer)).dtype.bytes
+
+
+def _easy(values: Mapping[ValueId, Value]) -> frozenset[ValueId]:
+    """Return integers and masks made of coordinates and scalars: counted with what uses them."""
+    found: set[ValueId] = set()
+    for v in values.values():
+        if isinstance(v.op, Coord):
+            found.add(v.id)
+        elif isinstance(v.op, Apply) and v.digits and not v.dtype.is_float:
+            args = [values[a] for a in v.op.args]
+            if all(not a.dtype.is_float and (a.id in found or not a.digits) for a in args):
+                found.add(v.id)
+    return frozenset(found)
