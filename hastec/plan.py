@@ -98,9 +98,11 @@ class Plan:
         return found
 
     def _subject(self) -> Subject:
-        held = {}
+        held: dict[str, int] = {}
         if isinstance(self.run, Runner):
-            held = {name: nbytes(x) for name, x in self.run.arrays.items()}
+            # What a call was given tells as well, as long as it is kept.
+            for arrays in (*(t.arrays for t in self.run.known.values()), self.run.arrays):
+                held.update((name, nbytes(x)) for name, x in arrays.items())
         found = self.run.graph, self.artefact, self.setup, self.known, held
         return Subject(*found, measured=self.measured, notes=self.notes)
 

@@ -8,16 +8,13 @@ import textwrap
 
 from hastec.cli.answer import Answer
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, add_target, wrong
-from hastec.cli.bindings import read_bindings
-from hastec.cli.plans import bound
-from hastec.cli.sources import program
 from hastec.diag.codes import CODES, Code
-from hastec.explain.text import show
 from hastec.text import nearest
 
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
+    parser.epilog = "hastec explain HST1001 tells what a diagnostic means."
     add_program(parser)
     add_bindings(parser)
     add_sizes(parser)
@@ -28,14 +25,9 @@ def run(args: argparse.Namespace) -> Answer:
     """Bind what is given and explain the plan, or explain a diagnostic's code."""
     if re.fullmatch(r"HST[0-9]*", args.file, re.IGNORECASE):
         return _code(args.file.upper())
-    from hastec.driver import compile  # a code is explained without the compiler
+    from hastec.cli import planned  # a code is explained without the compiler
 
-    made = compile(program(args.file), kernel=args.kernel)
-    given = read_bindings(args, made.graph, made.setup.source)
-    # Nothing is run: kernels for a processor that is not here can be explained as well.
-    made = made.aimed(args.target).simulated() if args.target else made
-    report = bound(made, given).report()
-    return Answer(show(report), report.data())
+    return planned.explained(args)
 
 
 def _code(name: str) -> Answer:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     shown, as_json = terminal(), "--json" in words
     try:
-        return _dispatch(words, shown)
+        return dispatch(words, shown)
     except UsageError as error:
         shown.show(Answer(problems=problems_of(error)), as_json)
         return USAGE
@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERNAL
 
 
-def _dispatch(words: list[str], shown: Terminal) -> int:
+def dispatch(words: list[str], shown: Terminal) -> int:
+    """Run a command line and print its answer; whatever goes wrong is raised."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(), file=shown.out)
         return OK if words else USAGE

@@ -88,4 +88,4 @@ def write_npy(path: Path, found: Any) -> None:
     """Write an output as a dense NumPy file (bf16 as float32). Raises OSError."""
     with path.open("wb") as file:
         write: Any = np.lib.format.write_array
-        write(file, np.ascontiguousarray(to_numpy(spelled_out(found))))
+        write(file, np.asarray(to_numpy(spelled_out(found)), order="C"))

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import torch
 
 from hastec import driver
 from hastec.cache import Store, key
 from hastec.cache.bundle import export_bundle, import_bundle
+from hastec.cli import fmt
+from hastec.cli.answer import Answer
+from hastec.cli.arguments import Parser
+from hastec.cli.main import dispatch
+from hastec.cli.results import agreement
+from hastec.cli.terminal import Terminal
 from hastec.diag import Diagnostic, HasteError, Source
+from hastec.explain.writing import write_all
 from hastec.front.build import check
 from hastec.front.source import read_source
 from hastec.grammar.parser import MAX_BYTES
@@ -30,6 +40,7 @@ from hastec.passes.tile import Tile
 from hastec.run.device import named
 from hastec.target import CPU
 from hastec.tune import lock, records
+from hastec.tune.race import Race
 
 KERNEL = "kernel k(x: f32[N], id: i32[N]) -> y: f32[N] {{\n    y[n] = {}\n}}\n"
 
@@ -186,6 +197,58 @@ def unopened(folder: Path) -> object:
     return driver.compile(program("x[n] + 1").text, options=options).bind(N=2)
 
 
+def unmeasured() -> object:
+    """Tune kernels that are interpreted."""
+    made = driver.compile(program("x[n] + 1").text, backend_name="cpu").simulated()
+    return made.bind(tune=True, N=2)
+
+
+def wrong_candidates() -> tuple[Diagnostic, ...]:
+    """End a search in which a candidate was wrong."""
+    race = Race.__new__(Race)
+    region = SimpleNamespace(name="linear_Y")
+    book = SimpleNamespace(path=Path("records.jsonl"))
+    for name, value in (
+        ("part", SimpleNamespace(region=region)),
+        ("entries", SimpleNamespace(best=lambda: object(), book=book)),
+        ("wrong", ["Y[3, 1] is 2.0 instead of 4.0"]),
+        ("notes", []),
+    ):
+        setattr(race, name, value)
+    race._report(20)
+    return tuple(race.notes)
+
+
+# -------------------------------------------------------------------------------------- commands
+def command(*words: str) -> object:
+    """Run a command that raises, in silence."""
+    return dispatch(list(words), Terminal(io.StringIO(), io.StringIO()))
+
+
+def answered(verb: Callable[..., Answer], parser: Parser, *words: str) -> tuple[Diagnostic, ...]:
+    """Return the problems of a command that answers."""
+    return tuple(p.diagnostic for p in verb(parser.read(words)).problems)
+
+
+def written(folder: Path) -> Path:
+    path = folder / "k.haste"
+    path.write_text(program("x[n]+1").text)
+    return path
+
+
+def unformatted(folder: Path) -> tuple[Diagnostic, ...]:
+    parser = Parser("fmt", "")
+    fmt.configure(parser)
+    return answered(fmt.run, parser, "--check", str(written(folder)))
+
+
+def different() -> tuple[Diagnostic, ...]:
+    """Compare a result that is not what the program means."""
+    made = driver.compile(program("x[n] + 1").text, backend_name="cpu")
+    given = {"x": torch.ones(2), "id": torch.zeros(2, dtype=torch.int32)}
+    return agreement(made, given, {"y": torch.tensor([2.0, 3.0])}).problems
+
+
 CASES: dict[str, Callable[[Path], object]] = {
     "HST0010": lambda _: check(Source("long.haste", "#" * (MAX_BYTES + 1))),
     "HST4901": lambda _: run("x[id[n]]"),
@@ -208,10 +271,20 @@ CASES: dict[str, Callable[[Path], object]] = {
     "HST6105": lambda folder: export_bundle(filled(folder)[0], folder / "b.tar", ("ab" * 32,)),
     "HST6201": lines,
     "HST6202": unkept,
+    "HST6203": lambda _: wrong_candidates(),
+    "HST6204": lambda _: unmeasured(),
     "HST6301": lambda _: lock.parse_lock("format = 2\n", "haste.lock"),
     "HST6302": lambda _: locked(lock.Lock()),
     "HST6303": lambda _: another(),
     "HST6304": lambda folder: lock.write_lock(folder / "none" / "haste.lock", lock.Lock()),
+    "HST6401": lambda _: command("chek"),
+    "HST6402": lambda _: command("check", "k.haste", "--jsn"),
+    "HST6403": lambda _: command("check"),
+    "HST6404": lambda folder: command("run", str(written(folder)), "--bind", "x=randm:4"),
+    "HST6405": lambda folder: write_all(written(folder), {"a.txt": b"a"}),
+    "HST6406": lambda folder: command("inspect", str(written(folder)), "--stage", "tiel"),
+    "HST6407": unformatted,
+    "HST6501": lambda _: different(),
     "HST7001": lambda _: graph("f32[N] = input x!"),
     "HST7002": lambda _: graph("f32[N] input x"),
     "HST7003": lambda _: graph("f17[N] = input x"),
