@@ -61,7 +61,8 @@ class Tile:
                 raise self._none(graph, region, tried[0][1])
             formats, ranking = min(able, key=lambda pair: pair[1].ranked[0].price.seconds)
             settled.update(formats)
-            decisions += _format_decisions(graph, tried, formats)
+            decided = region.name in dict(self.choice)
+            decisions += _format_decisions(graph, tried, formats, decided)
             decisions.append(_schedule_decision(region, ranking))
             regions.append(replace(region, schedule=ranking.ranked[0].schedule))
         return replace(
@@ -137,6 +138,7 @@ def _format_decisions(
     graph: Graph,
     tried: list[tuple[dict[NodeId, Format], Ranking]],
     chosen: dict[NodeId, Format],
+    decided: bool,
 ) -> Iterator[Decision]:
     open_ = {n for n, _ in graph.candidates}
     for node in sorted(open_ & set(chosen)):
@@ -154,7 +156,8 @@ def _format_decisions(
             for name, seconds in sorted(best.items(), key=lambda kv: kv[1])
             if name != mine
         )
-        reason = f"{_us(best[mine])} predicted for its best schedule"
+        which = "the schedule it was tuned with" if decided else "its best schedule"
+        reason = f"{_us(best[mine])} predicted for {which}"
         yield Decision(f"format of {table_name(graph.node(node))}", mine, reason, others)
 
 
