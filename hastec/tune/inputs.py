@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 from hastec.arrays import Array, array, dtype_of, kind_of, torch_module
 from hastec.ir.graph import Graph, Map, Param
 from hastec.levels.packed import Entries
 from hastec.run.demands import demands
-from hastec.run.invent import Recipe, invent
+from hastec.run.invent import LARGEST, Recipe, invent
 from hastec.run.tables import TableValue
 from hastec.tune.part import tables_in
 
@@ -84,15 +85,35 @@ class _Maker:
 
     def table(self, param: Param, way: str) -> TableValue:
         """Return a random table for a declaration."""
-        recipe = Recipe("integers" if way == "integers" else "random")
-        demand = self.demands.get(param.name)
-        made = invent(param, recipe, seed=self.seed, demand=demand, sizes=self.sizes)
-        if param.dtype.is_float and not param.dtype.stores_only and self.positive:
+        device = "cpu" if param.host else self.device
+        plain = param.dtype.is_float and not param.dtype.stores_only
+        if plain and not param.sparse:
+            made = self._floats(param, way, device)
+        else:
+            recipe = Recipe("integers" if way == "integers" else "random")
+            demand = self.demands.get(param.name)
+            made = invent(param, recipe, seed=self.seed, demand=demand, sizes=self.sizes)
+        if plain and self.positive:
             made = made.abs() + 1
         if param.sparse and param.format is not None:
             made = _thinned(made, param.fill)
-        made = made if param.host else made.to(self.device)
+        made = made.to(device)
         return TableValue(param, tuple(made.shape), dense=array(made))
+
+    def _floats(self, param: Param, way: str, device: str) -> Any:
+        """Return a dense table, made where it will lie: it may be large."""
+        torch = torch_module()
+        shape = tuple(s.evaluate(self.sizes) for s in param.shape)
+        given = {"generator": self._draw(param.name, device), "device": device}
+        if way == "integers":
+            made = torch.randint(-LARGEST, LARGEST + 1, shape, **given)
+        else:
+            made = torch.randn(shape, **given)
+        return made.to(dtype_of(param.dtype.numpy))
+
+    def _draw(self, name: str, device: object) -> Any:
+        """Return a source of random numbers of a table's own."""
+        return torch_module().Generator(device).manual_seed(self.seed ^ crc32(name.encode()))
 
     def whole(self, value: TableValue) -> TableValue:
         """Return a table like one that was bound, whose floats are small whole numbers."""
@@ -100,17 +121,16 @@ class _Maker:
         if not param.dtype.is_float or param.dtype.stores_only:
             return value
         if value.dense is not None and not param.sparse:
-            return replace(value, dense=self._small(value.dense, zero=True))
+            return replace(value, dense=self._small(param.name, value.dense, zero=True))
         entries = value.entries()
-        small = self._small(entries.values, zero=False)
+        small = self._small(param.name, entries.values, zero=False)
         loose = Entries(entries.coords, small, entries.shape)
         return TableValue(param, value.shape, loose=loose)
 
-    def _small(self, like: Array, zero: bool) -> Array:
+    def _small(self, name: str, like: Array, zero: bool) -> Array:
         """Return -2 … 2 in the shape of ``like``; without 0, an entry that is missed shows."""
         torch = torch_module()
-        draw = torch.Generator(device=like.device).manual_seed(self.seed)
-        given = {"generator": draw, "device": like.device}
+        given = {"generator": self._draw(name, like.device), "device": like.device}
         size = torch.randint(0 if zero else 1, SMALL + 1, like.shape, **given)
         sign = 1 if self.positive else torch.randint(0, 2, like.shape, **given) * 2 - 1
         return array((size * sign).to(dtype_of(kind_of(like))))
