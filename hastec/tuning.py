@@ -72,7 +72,8 @@ def decide(
     options = setup.options
 
     def problem() -> Problem:
-        return problem_for(graph, setup, known, tables)
+        # Without the tables: a plan keeps this, and holds them packed already.
+        return problem_for(graph, setup, known, {})
 
     if options.locked:
         return Decided(problem, _locked(problem(), graph.name, options.lock_file))
@@ -81,7 +82,7 @@ def decide(
         measure = False
     path = _records(graph, setup)
     if measure and options.tune_effort is not Effort.NONE:
-        found = _measured(graph, setup, problem, path, progress)
+        found = _measured(problem_for(graph, setup, known, tables), setup, path, progress)
     elif path is not None and path.exists():
         found = recall(problem(), Book(path))
     else:
@@ -104,21 +105,17 @@ def compile_decided(graph: Graph, setup: Setup, known: Known, decided: Decided) 
 
 
 def _measured(
-    graph: Graph,
-    setup: Setup,
-    problem: Callable[[], Problem],
-    path: Path | None,
-    progress: Progress | None,
+    problem: Problem, setup: Setup, path: Path | None, progress: Progress | None
 ) -> Tuned:
     if not _measurable(setup):
         target = setup.device.target.name
         message = f"there is no {target} here whose times could be measured"
         raise HasteError(Diagnostic(NO_DEVICE, message, help="tune on the machine it is for"))
-    made = problem()
-    solve_sizes(graph.params, {n: v.shape for n, v in made.given.items()}, made.sizes)
+    shapes = {n: v.shape for n, v in problem.given.items()}
+    solve_sizes(problem.graph.params, shapes, problem.sizes)
     settings = _settings(setup.options, progress)
     with _alone(setup, settings.budget):
-        return tune(made, Book(path), settings)
+        return tune(problem, Book(path), settings)
 
 
 def _settings(options: Options, progress: Progress | None) -> Settings:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,3 +243,12 @@ def test_one_file_holds_the_records_of_a_program(cache: Path) -> None:
 def _no_lock_file_is_left() -> Iterator[None]:
     yield
     assert not Path("haste.lock").exists()
+
+
+def test_a_plan_does_not_hold_the_tables_it_packed(cache: Path) -> None:
+    weight = W.clone()
+    known = weakref.ref(weight)
+    plan = program(LINEAR, cache).bind(W=weight, b=B, N=8)
+    del weight
+    gc.collect()
+    assert known() is None and right(plan)
