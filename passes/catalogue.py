@@ -15,6 +15,8 @@ BLOCKS = ((16, 16), (32, 32), (64, 64))
 """Blocks whose fill decides whether they are offered."""
 SLICE = 32
 """Rows of a slice: one a lane."""
+SLICES = (8, 16, 32)
+"""Rows of a slice whose rows are cut into pieces."""
 PIECE = 32
 """Pieces of rows are multiples of this many columns."""
 ASSUMED_DENSITY = 0.3
@@ -65,32 +67,32 @@ def sell(rows: int, unit: int, index: CodeSpec) -> Format:
     return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=(("c", rows),))
 
 
-def pieced(rows: int, width: int, unit: int, index: CodeSpec, shared: bool) -> Format:
+def pieced(rows: int, width: int, unit: int, index: CodeSpec) -> Format:
     """Return sliced ELL whose rows are cut into pieces of ``width`` columns.
 
-    ``shared`` pieces of a slice are padded to the longest of all and stand beside each other; else
-    each is padded, and stands, on its own.
+    All pieces of a slice are padded to the longest and stand beside each other.
     """
     outer, piece = Coord("i", "/", rows), Coord("j", "/", width)
     levels = (
         _level("dense", outer),
         _level("dense", piece),
         _level("dense", Coord("i", "%", rows)),
-        _level("ragged", Coord("j", "%", width), pad=outer if shared else piece, unit=unit),
+        _level("ragged", Coord("j", "%", width), pad=outer, unit=unit),
     )
     arguments = (("c", rows), ("s", width))
     return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=arguments)
 
 
+PIECES = (4, 2, 1)
+"""Widths of pieces that are offered, in sixteenths of a row."""
+
+
 def widths(columns: int) -> tuple[int, ...]:
-    """Return the widths of pieces that rows of so many columns may be cut into."""
-    found = (-(-columns // (PIECE * count)) * PIECE for count in (4, 8))
-    return tuple(dict.fromkeys((*(w for w in found if w < columns), *_byte_wide(columns))))
-
-
-def _byte_wide(columns: int) -> tuple[int, ...]:
-    """Return the width in which a byte tells the column, if rows are longer."""
-    return (256,) if columns > 256 else ()
+    """Return the widths of pieces that rows of so many columns may be cut into: each a multiple of
+    the last.
+    """
+    least = -(-columns // (16 * PIECE)) * PIECE
+    return tuple(n * least for n in PIECES if n * least < columns)
 
 
 def bsr(block: int) -> Format:
@@ -154,20 +156,28 @@ def _extents(stats: Stats | None) -> tuple[int, int, float]:
 def _slices(
     stats: Stats | None, entries: float, size: int, width: int, narrow: str, unit: int
 ) -> Iterator[Offer]:
-    fill = 1.0 + (0.1 if stats is None else _fillers(stats, 4))
     codes = [(CodeSpec(narrow), float(width), 1.0)]
     if size <= 2:
-        codes.append((CodeSpec("delta", (("bits", 4),)), 0.5, fill))
+        codes.append(_delta(stats, size))
     columns = 4096 if stats is None else stats.shape[-1]
     for index, word, more in codes:
         padding = 1.15 if stats is None else stats.padding(SLICE, 1, unit)
         yield Offer(sell(SLICE, unit, index), entries * padding * more * (size + word))
-    for piece, shared in product(widths(columns), (False, True)):
-        padding = 1.2 if stats is None else stats.padding(SLICE, 1, unit, piece, shared)
-        mine = [(CodeSpec("u8"), 1.0, 1.0)] if piece <= 256 else codes
-        for index, word, more in mine:
-            fmt = pieced(SLICE, piece, unit, index, shared)
+    for piece, rows in product(widths(columns), SLICES):
+        padding = 1.2 if stats is None else stats.padding(rows, 1, unit, piece, True)
+        for index, word, more in codes:
+            fmt = pieced(rows, piece, unit, index)
             yield Offer(fmt, entries * padding * more * (size + word))
+
+
+def _delta(stats: Stats | None, size: int) -> tuple[CodeSpec, float, float]:
+    """Return the width of differences that takes the fewest bytes: code, bytes, growth."""
+    found = []
+    for bits in (4, 8):
+        growth = 1.0 + (0.1 if stats is None else _fillers(stats, bits))
+        found.append(((size + bits / 8) * growth, bits, growth))
+    _, bits, growth = min(found)
+    return CodeSpec("delta", (("bits", bits),)), bits / 8, growth
 
 
 def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:

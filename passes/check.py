@@ -12,6 +12,7 @@ from hastec.ir.graph import (
     BUILT_IN_MONOIDS,
     Define,
     Graph,
+    Input,
     Node,
     Param,
     Reduce,
@@ -20,7 +21,6 @@ from hastec.ir.graph import (
     Update,
     walk,
 )
-from hastec.ir.graph import Input
 
 NOT_LOWERED = "HST5001"
 _LATER: dict[Time, int] = {"static": 0, "request": 1, "step": 2}

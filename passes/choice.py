@@ -113,5 +113,5 @@ def only(
         return Ranking((), ((why, 1),))
     verify_kernel(kernel)
     counted = count(kernel, target, facts)
-    found = Ranked(schedule, kernel, counted, price(counted, target, schedule.stages))
+    found = Ranked(schedule, kernel, counted, price(counted, target, schedule.depth))
     return Ranking((found,), ())

@@ -1,4 +1,4 @@
-"""Choose formats: declared ones first, then those a table was given in, then a shortlist by bytes."""
+"""Choose formats: declared ones, then those a table was given in, then a shortlist by bytes."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class ChooseFormats:
     target: Target
     given: Mapping[str, Format] = field(default_factory=dict)
     stats: Mapping[str, Stats] = field(default_factory=dict)
+    shortlist: int = SHORTLIST
 
     name: ClassVar[str] = "formats"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.NORMAL})
@@ -82,9 +83,9 @@ class ChooseFormats:
         stats = self.stats.get(param.name)
         found = sorted(offers(param, stats, self.target), key=lambda o: o.bytes)
         able = [o for o in found if not o.reason and not self._hides(graph, node, o)]
-        kept = able[:SHORTLIST]
+        kept = able[: self.shortlist]
         # A dense table is always priced: it says at which density it would win.
-        kept += [o for o in able[SHORTLIST:] if o.format.dense]
+        kept += [o for o in able[self.shortlist :] if o.format.dense]
         left = [(str(o.format), f"{_mib(o.bytes)}, not among the smallest") for o in able]
         left = [(f, why) for f, why in left if all(f != str(k.format) for k in kept)]
         left += [(str(o.format), o.reason) for o in found if o.reason]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from hastec.cost import Count, Facts, Price, count, price
-from hastec.ir.kernel import Kernel
+from hastec.ir.kernel import Kernel, paced
 from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.schedule import Axis, Schedule
 from hastec.lower import Refused, Work, lower
@@ -55,20 +55,25 @@ def rank(
     work = work.with_ones(special.ones)
     found: list[Ranked] = []
     refused: dict[str, int] = {}
+    alike: dict[Schedule, list[Schedule]] = {}
     for plain in schedules(work, target, sizes, limit):
         schedule = special.schedule(plain)
+        alike.setdefault(replace(schedule, stages=1, unroll=1), []).append(schedule)
+    for base, group in alike.items():
         why = ""
         try:
-            kernel = lower(work, schedule, wide)
+            kernel = lower(work, base, wide)
             why = _unfit(kernel, sizes) or (refuse(kernel, target) if refuse else "")
         except Refused as reason:
             why = str(reason)
         if why:
-            refused[why] = refused.get(why, 0) + 1
+            refused[why] = refused.get(why, 0) + len(group)
             continue
         verify_kernel(kernel)
         counted = count(kernel, target, facts)
-        found.append(Ranked(schedule, kernel, counted, price(counted, target, schedule.stages)))
+        for schedule in group:
+            mine = paced(kernel, schedule.stages, schedule.unroll)
+            found.append(Ranked(schedule, mine, counted, price(counted, target, schedule.depth)))
     found.sort(key=lambda r: r.price.seconds)
     return Ranking(tuple(found), tuple(refused.items()))
 

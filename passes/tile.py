@@ -38,7 +38,7 @@ class Tile:
     """What is known of sparse tables."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     registry: Registry = field(default_factory=default_registry)
-    limit: int = 48
+    limit: int = 96
     refuse: Callable[[Kernel, Target], str] | None = None
     """Says why a backend cannot hold a kernel ("" if it can)."""
     choice: Choice = NOTHING

@@ -371,8 +371,10 @@ class Writer:
             self.names[state.inside, self.lanes(inside)] = name
         counter = self.fresh(stmt.digit)
         lo, hi = self.text(values[stmt.lo]), self.text(values[stmt.hi])
-        span = f"tl.range({lo}, {hi}, num_stages={stmt.stages})"
-        self.write(f"for {counter} in {span if stmt.stages > 1 else f'range({lo}, {hi})'}:")
+        options = f", num_stages={stmt.stages}" if stmt.stages > 1 else ""
+        options += f", loop_unroll_factor={stmt.unroll}" if stmt.unroll > 1 else ""
+        span = f"tl.range({lo}, {hi}{options})" if options else f"range({lo}, {hi})"
+        self.write(f"for {counter} in {span}:")
         coord = self._counter_value(stmt)
         before = dict(self.names)
         if coord is not None:

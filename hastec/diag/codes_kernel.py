@@ -24,12 +24,12 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         "HST7301",
         "clause stated twice in a schedule",
-        "The clauses threads, stages, dots and early may occur once each.",
+        "The clauses threads, stages, unroll, dots and early may occur once each.",
     ),
     (
         "HST7302",
         "unknown clause in a schedule",
-        "A schedule is made of the clauses threads, stages, digit, axis, lead, dots and early, "
-        "separated by semicolons.",
+        "A schedule is made of the clauses threads, stages, unroll, digit, axis, lead, dots, early, "
+        "one and multiple, separated by semicolons.",
     ),
 )

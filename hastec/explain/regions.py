@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import prod
 
 from hastec.artefact import Code
 from hastec.cost import Count, Facts, Price, count, price
-from hastec.diag import HasteError, InternalError
-from hastec.explain.report import Cost, Dense, RegionReport, Rejected
+from hastec.diag import InternalError
+from hastec.explain.flips import against_dense, against_sparse
+from hastec.explain.report import Cost, RegionReport, Rejected
 from hastec.explain.subject import Subject
 from hastec.explain.words import in_words
-from hastec.ir.format import Format
-from hastec.ir.graph import Graph, NodeId, Region
+from hastec.ir.graph import Graph, Region
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import Apply, Dot, Kernel, Table, Value
 from hastec.ir.schedule import Schedule
 from hastec.ir.schedule_text import show_schedule
-from hastec.lower import Refused
-from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
-from hastec.passes.catalogue import dense_format
-from hastec.passes.ranking import rank
+from hastec.passes.bound import table_name
 
 PARTS = ("bytes", "flops", "slots", "lines", "latency")
-STEPS = 24
-"""Halvings when the density is sought at which the dense kernel wins."""
 
 
 def region_reports(subject: Subject) -> tuple[RegionReport, ...]:
@@ -50,7 +44,8 @@ def _region(subject: Subject, region: Region, code: Code) -> RegionReport:
         Cost(priced.seconds, priced.bound, tuple((n, getattr(priced, n)) for n in PARTS)),
         counted.bytes,
         _least(subject, code.kernel),
-        _dense(subject, region, code.kernel, priced.seconds, schedule.stages),
+        against_dense(subject, region),
+        against_sparse(subject, region, priced.seconds),
         subject.measured.get(region.name),
         _rejected(subject.graph, region),
         tuple(_rounded(code.kernel)),
@@ -117,86 +112,6 @@ def _like(subject: Subject, array: str) -> float | None:
             width = subject.graph.param(param.like).dtype.bytes
             return subject.held[model] / width * param.dtype.bytes
     return None
-
-
-# ----------------------------------------------------------------------------------------- dense
-def _dense(
-    subject: Subject, region: Region, kernel: Kernel, seconds: float, stages: int
-) -> Dense | None:
-    """Return what the kernel would cost with dense tables; None if they all are, or cannot be."""
-    graph = subject.graph
-    mine = tables_of(graph, region)
-    formats = {n: f for n, f in graph.formats if n in mine}
-    packed = [n for n, f in formats.items() if not f.dense]
-    if not packed:
-        return None
-    formats.update({n: dense_format(len(graph.node(n).shape or ())) for n in packed})
-    found = _best_seconds(subject, region, formats)
-    if found is None:
-        return None
-    names = [table_name(graph.node(n)) for n in packed]
-    moving = [n for n in names if n in subject.known.stats]
-    table = moving[0] if len(moving) == 1 else ""
-    wins = _wins_at(subject, kernel, stages, table, seconds, found) if table else None
-    return Dense(_dense_bytes(subject, mine), found, table, wins)
-
-
-def _best_seconds(
-    subject: Subject, region: Region, formats: Mapping[NodeId, Format]
-) -> float | None:
-    """Return the seconds of the cheapest schedule of a region under formats."""
-    setup, graph = subject.setup, subject.graph
-    bare = replace(region, schedule=None)
-    try:
-        work = work_of(graph, bare, layouts_of(graph, formats, setup.registry))
-        ranking = rank(
-            work,
-            setup.device.target,
-            subject.facts(formats),
-            subject.known.sizes,
-            48,
-            refuse=setup.backend.refuse,
-        )
-    except (Refused, HasteError):
-        return None
-    return ranking.ranked[0].price.seconds if ranking.ranked else None
-
-
-def _dense_bytes(subject: Subject, tables: frozenset[NodeId]) -> float:
-    total = 0.0
-    for node in (subject.graph.node(n) for n in sorted(tables)):
-        total += prod(s.evaluate(subject.sizes) for s in node.shape or ()) * node.dtype.bytes
-    return total
-
-
-def _wins_at(
-    subject: Subject, kernel: Kernel, stages: int, table: str, seconds: float, dense: float
-) -> float | None:
-    """Return the density from which the dense kernel is faster; None if it never is."""
-    density = subject.known.stats[table].density
-    if seconds >= dense:
-        return 0.0
-    facts = subject.facts(dict(subject.graph.formats))
-    low, high = 1.0, 1 / max(density, 1e-12)
-
-    def slower(times: float) -> bool:
-        return _priced(subject, kernel, _fuller(facts, table, times), stages)[1].seconds > dense
-
-    if not slower(high):
-        return None
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if slower(middle) else (middle, high)
-    return density * high
-
-
-def _fuller(facts: Facts, table: str, times: float) -> Facts:
-    """Return facts in which fibres of a table are longer."""
-    lengths = {
-        name: mean * times if name.startswith(f"{table}.") else mean
-        for name, mean in facts.lengths.items()
-    }
-    return replace(facts, lengths=lengths)
 
 
 # -------------------------------------------------------------------------------------- rounding

@@ -14,7 +14,18 @@ from dataclasses import replace
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.define import Block, Loop
 from hastec.ir.indexing import Indexing
-from hastec.ir.kernel import Carried, Carry, Dot, Final, For, If, Kernel, Reduce, Scan, Value
+from hastec.ir.kernel import (
+    Carried,
+    Carry,
+    Dot,
+    Final,
+    For,
+    If,
+    Kernel,
+    Reduce,
+    Scan,
+    Value,
+)
 from hastec.ir.prune import prune
 from hastec.ir.types import F32
 from hastec.sym.size import Size
@@ -49,7 +60,7 @@ class Builder(Indexing):
 
     # ------------------------------------------------------------------------------- control
     @contextmanager
-    def loop(self, digit: str, lo: Value, hi: Value, stages: int = 1) -> Iterator[Loop]:
+    def loop(self, digit: str, lo: Value, hi: Value) -> Iterator[Loop]:
         """Open a loop over a digit; definitions that need it land inside."""
         outer, span = self.block, self.span
         around = self.loops.get(digit)
@@ -70,7 +81,7 @@ class Builder(Indexing):
                 raise InternalError(f"a state of loop {digit} is never replaced")
             carries.append(Carry(init.id, after.id, inside.id, final.id))
         body = tuple(loop.block.stmts)
-        outer.stmts.append(For(loop.digit, lo.id, hi.id, body, tuple(carries), stages, span))
+        outer.stmts.append(For(loop.digit, lo.id, hi.id, body, tuple(carries), span=span))
 
     def _own_digit(self, digit: str) -> str:
         """Return a digit for one more loop over ``digit``: itself first, then copies of it."""
@@ -84,7 +95,7 @@ class Builder(Indexing):
         return name
 
     def carry(self, loop: Loop, init: Value, digits: Iterable[str] = (), hint: str = "") -> Value:
-        """Add a state to a loop and return its value inside; ``digits`` are those ``init`` lacks."""
+        """Add a state to a loop, return its value inside; ``digits`` are those ``init`` lacks."""
         spread = (*init.digits, *digits)
         n = len(loop.states)
         inside = self._new(Carried(loop.digit, n), init.dtype, spread, hint, None, loop.block)

@@ -25,7 +25,7 @@ from hastec.ir.kernel import (
 )
 from hastec.ir.scalars import SCALARS, Result
 from hastec.ir.types import BOOL, F32, I32, I64, DType
-from hastec.sym.size import Name, Size
+from hastec.sym.size import Size
 
 
 @dataclass(slots=True, eq=False)

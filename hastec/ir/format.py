@@ -110,7 +110,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A join at run time: ``first`` where ``dim < bound``, else ``second``. ``bound`` is a size
-    name or the name of a scalar input."""
+    name or the name of a scalar input.
+    """
 
     dim: str
     bound: str

@@ -144,7 +144,8 @@ class Present:
 @dataclass(frozen=True, slots=True)
 class Reduce:
     """Value: ``args`` merged over all coordinates of ``ranks`` (outermost first) that pass
-    ``guards`` (tested left to right)."""
+    ``guards`` (tested left to right).
+    """
 
     monoid: str
     ranks: tuple[str, ...]
@@ -155,7 +156,8 @@ class Reduce:
 @dataclass(frozen=True, slots=True)
 class Softmax:
     """Value over ``rank``: exp(arg - lse) where lse runs over ``rank`` under ``guards``; 0 where
-    they are false, and 0 everywhere if every score is -inf."""
+    they are false, and 0 everywhere if every score is -inf.
+    """
 
     rank: str
     guards: tuple[NodeId, ...]
@@ -182,7 +184,7 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Define:
-    """Table: ``body`` at every coordinate of ``ranks`` that passes ``guards``; absent (0) elsewhere.
+    """Table: ``body`` at all coordinates of ``ranks`` that pass ``guards``; absent (0) elsewhere.
 
     ``name`` is the statement's name, or of the output it computes; an output is rounded to its
     declared type here, and later readers see the rounded value.
@@ -197,7 +199,8 @@ class Define:
 @dataclass(frozen=True, slots=True)
 class Update:
     """Table: ``table`` with ``body`` written at ``subs`` for every coordinate of ``ranks`` that
-    passes ``guards``. No place is written twice."""
+    passes ``guards``. No place is written twice.
+    """
 
     table: NodeId
     ranks: tuple[str, ...]
@@ -282,7 +285,8 @@ class Region:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A choice a pass made about ``subject``: what was taken, why, and each thing rejected with
-    its reason. Kept so that the compiler can explain itself; nothing is decided by it."""
+    its reason. Kept so that the compiler can explain itself; nothing is decided by it.
+    """
 
     subject: str
     chosen: str
@@ -294,7 +298,8 @@ class Decision:
 class Graph:
     """A kernel's graph. ``outputs`` pairs the names of outputs (and ``inout`` tables) with the
     table node that holds the final state. ``formats`` is filled by the format pass and covers
-    every table a region reads or stores."""
+    every table a region reads or stores.
+    """
 
     name: str
     params: tuple[Param, ...]

@@ -12,7 +12,6 @@ from hastec.ir.kernel import POINTER, Address, Const, Coord, Load, SizeArg, Stor
 from hastec.ir.types import I32, I64, DType
 from hastec.sym.size import Divided, Name, Size
 
-
 RUN = 16
 """Bytes a thread reads with one access."""
 

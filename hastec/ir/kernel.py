@@ -19,7 +19,7 @@ not vary over a thread digit, the copies all store the same value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from hastec.diag.span import Span
@@ -212,7 +212,8 @@ class Let:
 class For:
     """``body`` for each ``lo <= digit < hi`` (scalars), ascending, carrying states.
 
-    ``stages`` is how many iterations a backend may have in flight. The ``Carried`` values are
+    ``stages`` is how many iterations a backend may have in flight, ``unroll`` how many it writes
+    out one after the other. The ``Carried`` values are
     defined at the head of ``body``, the ``Final`` ones after the loop, both without a ``Let``.
     """
 
@@ -222,6 +223,7 @@ class For:
     body: tuple[Stmt, ...]
     carries: tuple[Carry, ...] = ()
     stages: int = 1
+    unroll: int = 1
     span: Span | None = None
 
 
@@ -312,6 +314,23 @@ def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
         yield stmt
         if isinstance(stmt, For | If):
             yield from statements(stmt.body)
+
+
+def paced(kernel: Kernel, stages: int, unroll: int) -> Kernel:
+    """Return a kernel whose innermost loops have ``stages`` and ``unroll``."""
+    return replace(kernel, body=_paced(kernel.body, stages, unroll))
+
+
+def _paced(body: tuple[Stmt, ...], stages: int, unroll: int) -> tuple[Stmt, ...]:
+    found: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, For | If):
+            inner = any(isinstance(s, For) for s in statements(stmt.body))
+            stmt = replace(stmt, body=_paced(stmt.body, stages, unroll))
+            if isinstance(stmt, For) and not inner:
+                stmt = replace(stmt, stages=stages, unroll=unroll)
+        found.append(stmt)
+    return tuple(found)
 
 
 def arguments(op: ValueOp) -> tuple[ValueId, ...]:

@@ -226,6 +226,7 @@ def _for(cursor: Cursor) -> For:
     cursor.expect("..")
     hi = cursor.ref()
     stages = cursor.integer() if cursor.accept("stages") else 1
+    unroll = cursor.integer() if cursor.accept("unroll") else 1
     carries: list[Carry] = []
     if cursor.accept("with"):
         carries.append(_carry(cursor))
@@ -235,7 +236,7 @@ def _for(cursor: Cursor) -> For:
     span = cursor.end_line()
     body = _body(cursor)
     cursor.end_line()
-    return For(digit, lo, hi, body, tuple(carries), stages, span)
+    return For(digit, lo, hi, body, tuple(carries), stages, unroll, span)
 
 
 def _carry(cursor: Cursor) -> Carry:

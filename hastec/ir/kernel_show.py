@@ -94,6 +94,7 @@ def show_stmt(stmt: Stmt) -> Iterator[str]:
 def _head(loop: For) -> str:
     text = f"for {quoted(loop.digit)} in %{loop.lo} .. %{loop.hi}"
     text += f" stages {loop.stages}" if loop.stages != 1 else ""
+    text += f" unroll {loop.unroll}" if loop.unroll != 1 else ""
     return text + (" with " + ", ".join(_carry(c) for c in loop.carries) if loop.carries else "")
 
 

@@ -175,7 +175,7 @@ class _Checker:
         self.scalar(loop.hi, "the upper bound")
         types = {self.use(loop.lo).dtype, self.use(loop.hi).dtype}
         self.need(len(types) == 1 and all(t.is_integer for t in types), "bounds differ in type")
-        self.need(loop.stages >= 1, "fewer than one stage")
+        self.need(loop.stages >= 1 and loop.unroll >= 1, "fewer than one stage or iteration")
         states = [self.state(c, n, loop.digit) for n, c in enumerate(loop.carries)]
         outer = dict(self.scope)
         self.loops.append(loop.digit)

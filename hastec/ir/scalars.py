@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from hastec.ir.types import BOOL, DType, F32, F64, I32, I64, compute_type
+from hastec.ir.types import BOOL, F32, F64, I32, I64, DType, compute_type
 
 
 class Result(Enum):

@@ -47,7 +47,8 @@ class Schedule:
 
     ``dots`` are the reductions done as matrix products. ``early`` are the reductions whose
     register digits are merged in every iteration (others keep a state a register until the loop
-    ends). ``stages`` bounds iterations in flight; ``threads`` is the size of a program.
+    ends). ``stages`` bounds iterations in flight and ``unroll`` says how many are written out, in
+    innermost loops; ``threads`` is the size of a program.
 
     A schedule may count on sizes: ``ones`` are 1, ``multiples`` are positive multiples of a power
     of two. Its kernel then runs only at such sizes (see :class:`hastec.ir.kernel.Requirement`).
@@ -60,8 +61,14 @@ class Schedule:
     early: tuple[NodeId, ...] = ()
     stages: int = 1
     threads: int = 128
+    unroll: int = 1
     ones: tuple[str, ...] = ()
     multiples: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many iterations of an innermost loop are in flight together."""
+        return self.unroll if self.stages == 1 else self.stages - 1
 
     def axis(self, name: str) -> Axis | None:
         """Return the axis called ``name``, if the schedule spreads it."""

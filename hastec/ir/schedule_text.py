@@ -22,6 +22,7 @@ def show_schedule(schedule: Schedule) -> str:
     """Return a schedule as one line that :func:`read_schedule` reads back as an equal one."""
     clauses = [f"threads {schedule.threads}"]
     clauses += [f"stages {schedule.stages}"] if schedule.stages != 1 else []
+    clauses += [f"unroll {schedule.unroll}"] if schedule.unroll != 1 else []
     clauses += [f"digit {show_digit(d)}" for d in schedule.digits]
     clauses += [f"axis {_axis(a)}" for a in schedule.axes]
     clauses += [_lead(lead) for lead in schedule.leads]
@@ -82,7 +83,7 @@ class _Reader:
                     ones.append(cursor.name("a size"))
                 case "multiple":
                     multiples.append(self._multiple())
-                case "threads" | "stages" | "dots" | "early" as word:
+                case "threads" | "stages" | "unroll" | "dots" | "early" as word:
                     if word in self.once:
                         cursor.fail(TWICE, f"`{word}` is stated twice", token)
                     self.once[word] = self._numbers(word in ("dots", "early"))
@@ -100,6 +101,7 @@ class _Reader:
             once.get("early", ()),
             once.get("stages", (1,))[0],
             once.get("threads", (128,))[0],
+            once.get("unroll", (1,))[0],
             tuple(ones),
             tuple(multiples),
         )

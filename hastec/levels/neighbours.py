@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hastec.arrays import (
@@ -156,10 +157,26 @@ class Pieces:
     lengths: Array
 
 
-def pieces(row: Array, column: Array, height: int, columns: int, width: int) -> Pieces:
-    """Cut rows into pieces of ``width`` columns and count the entries of each."""
-    count = max(1, -(-columns // width))
-    return Pieces(width, count, count_at(row * count + divided(column, width), height * count))
+def pieces(
+    row: Array, column: Array, shape: tuple[int, int], widths: Sequence[int]
+) -> tuple[Pieces, ...]:
+    """Cut rows into pieces of each width, all multiples of the least, and count their entries."""
+    if not widths:
+        return ()
+    height, columns = shape
+    least = min(widths)
+    fine = max(1, -(-columns // least))
+    lengths = count_at(row * fine + divided(column, least), height * fine)
+    return tuple(_joined(lengths, height, fine, w // least, w) for w in widths)
+
+
+def _joined(lengths: Array, height: int, fine: int, times: int, width: int) -> Pieces:
+    count = -(-fine // times)
+    if times == 1:
+        return Pieces(width, count, lengths)
+    at = arange(height * fine, lengths)
+    group = divided(at, fine) * count + divided(remainder(at, fine), times)
+    return Pieces(width, count, count_at(group, height * count, lengths))
 
 
 def padded_pieces(found: Pieces, height: int, unit: int, shared: bool) -> int:

@@ -174,11 +174,7 @@ def describe(
         neighbours.twice(sample),
         share,
         lengths,
-        tuple(
-            neighbours.pieces(row, column, height, width, w)
-            for w in widths
-            if height * -(-width // w) <= max(LONG, MANY * entries)
-        ),
+        neighbours.pieces(row, column, (height, width), widths),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hastec.ir.graph import Access, Define, Index, NodeId, Present, Reduce, SizeOf
 from hastec.ir.schedule import Lead
@@ -35,6 +35,7 @@ class AxisFacts:
     contiguous: bool = False
     led: bool = False
     word: int = 1
+    slice: int = 0
 
     @property
     def single(self) -> bool:
@@ -46,6 +47,7 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
     """Return every axis of a region: those of outputs first, then those of reductions."""
     led = {r: lead for lead in leads for r in lead.ranks}
     dense = _contiguous_ranks(work)
+    slices = _slices(work)
     walked = [r for n in reversed(work.reduces()) if isinstance(n.op, Reduce) for r in n.op.ranks]
     found: list[AxisFacts] = []
     for rank in dict.fromkeys((*work.out_ranks, *walked)):
@@ -53,8 +55,23 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
         if rank in led:
             found += _levels(work, led[rank], rank, reduced, sizes)
         else:
-            found.append(_free(work, rank, reduced, sizes, rank in dense))
+            facts = _free(work, rank, reduced, sizes, rank in dense)
+            found.append(replace(facts, slice=slices.get(rank, 0)))
     return tuple(found)
+
+
+def _slices(work: Work) -> dict[str, int]:
+    """Return, for ranks that some table stores as quotient and remainder, how many remainders."""
+    found: dict[str, int] = {}
+    for access in work.accesses():
+        assert isinstance(access.op, Access | Present)
+        for layout in work.layouts[access.op.table]:
+            for dim, sub in zip(layout.dims, access.op.subs, strict=True):
+                at, coords = work.nodes[sub].op, (layout.levels[n] for n in layout.find(dim))
+                inner = [lv for lv in coords if lv.spec.coord.op == "%" and lv.facts.full]
+                if isinstance(at, Index) and inner:
+                    found[at.rank] = inner[-1].spec.coord.by
+    return found
 
 
 def _free(

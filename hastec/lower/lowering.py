@@ -8,7 +8,7 @@ from hastec.diag.diagnostic import InternalError
 from hastec.ir.builder import Builder
 from hastec.ir.graph import Access, Define, NodeId, Present, SizeOf
 from hastec.ir.index import Form, size_interval
-from hastec.ir.kernel import Kernel, Requirement, Table, Value
+from hastec.ir.kernel import Kernel, Requirement, Table, Value, paced
 from hastec.ir.schedule import Axis, Schedule
 from hastec.levels.protocol import Cursor, Layout, Located
 from hastec.lower import evaluate as ev
@@ -50,7 +50,7 @@ def lower(work: Work, schedule: Schedule, wide: bool = False) -> Kernel:
         for store, op in work.stores:
             _store(c, store, op)
         close_codes(c, nest)
-    return builder.finish(grid)
+    return paced(builder.finish(grid), schedule.stages, schedule.unroll)
 
 
 def _without_loops(c: Context) -> tuple[str, ...]:

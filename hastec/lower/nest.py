@@ -148,7 +148,7 @@ def _open(
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False
-    opened = k.loop(loop, k.const(0, trips.dtype), trips, c.schedule.stages)
+    opened = k.loop(loop, k.const(0, trips.dtype), trips)
     nest.loops.append(stack.enter_context(opened))
     return exact
 

@@ -22,9 +22,8 @@ def lane_schedules(
     """Yield schedules with lanes on one output axis, then with lanes along a reduction."""
     run = widest_run(work)
     for lane in _output_lanes(facts):
-        for threads, narrow in product((target.lanes, 128), _narrow(facts, lane, run)):
-            given: dict[str, Spread] = {lane.name: (("grid", None), ("thread", threads))}
-            yield from _with_steps(facts, leads, {**given, **narrow}, run, lane)
+        for wide, narrow in product(_beside(facts, lane, target), _narrow(facts, lane, run)):
+            yield from _with_steps(facts, leads, {**wide, **narrow}, run, lane)
     for lane in _reduced_lanes(facts):
         row = next((f for f in facts if not f.reduced and not f.led), None)
         for rows, narrow in product((1, 4), _narrow(facts, None, run)):
@@ -35,6 +34,28 @@ def lane_schedules(
                 continue
             for spread in _along(lane, target.lanes, run):
                 yield from _with_steps(facts, leads, {**given, lane.name: spread}, run, lane)
+
+
+def _beside(
+    facts: tuple[AxisFacts, ...], lane: AxisFacts, target: Target
+) -> Iterator[dict[str, Spread]]:
+    """Yield how threads are spread over an output axis, and over pieces of a reduced one."""
+    pieces = [f for f in facts if _in_pieces(f)]
+    for count in dict.fromkeys((lane.slice or target.lanes, target.lanes, 128)):
+        own: Spread = (("grid", None), ("thread", count))
+        if count % target.lanes == 0:
+            yield {lane.name: own}
+        for f in pieces if count == (lane.slice or target.lanes) else ():
+            for beside in (4, 8, 16, 32):
+                threads = count * beside
+                if beside <= (f.number or 0) and threads % target.lanes == 0 and threads <= 512:
+                    spread: Spread = (("thread", beside),)
+                    yield {lane.name: own, f.name: spread if f.number == beside else _LOOP + spread}
+
+
+def _in_pieces(f: AxisFacts) -> bool:
+    """Whether an axis counts the pieces that a table cuts another one into."""
+    return f.led and f.reduced and f.extent is not None and f.extent.constant is None
 
 
 def _output_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
@@ -100,8 +121,8 @@ def _with_steps(
             continue
         inner = [f.name for f in facts if f.name != lane.name]
         ordered = {f.name: spreads[f.name] for f in facts}
-        for stages in (1, 3):
-            yield build(ordered, leads, (*inner, lane.name), stages=stages)
+        for stages, unroll in ((1, 1), (3, 1), (1, 4)):
+            yield build(ordered, leads, (*inner, lane.name), stages=stages, unroll=unroll)
 
 
 def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
@@ -111,14 +132,6 @@ def _steps(f: AxisFacts, run: int) -> tuple[Spread, ...]:
         return (registers(f.number, run),)
     if not f.reduced and not f.led and f.extent is not None:
         return ((("grid", None),),)
-    if f.led and f.reduced and f.extent is not None and f.extent.constant is None:
-        beside: list[Spread] = []
-        for n in (4, 8):
-            if f.number == n:
-                beside.append((("thread", n),))
-            elif (f.number or 0) > n:
-                beside.append((*_LOOP, ("thread", n)))
-        return (_LOOP, *beside)
     if f.led and f.reduced and f.contiguous:
         width = min(max(f.unit, 4), run, 16 // f.word)
         return (_LOOP, (*_LOOP, ("reg", width)))

@@ -33,6 +33,7 @@ def build(
     early: tuple[NodeId, ...] = (),
     stages: int = 1,
     threads: int | None = None,
+    unroll: int = 1,
 ) -> Schedule:
     """Return the schedule in which axis ``a`` is spread over ``spreads[a]``.
 
@@ -57,7 +58,7 @@ def build(
     for digit_ in digits:
         total *= (digit_.extent or 1) if digit_.role == "thread" else 1
     ordered = tuple(d for role in _SUFFIX for d in digits if d.role == role)
-    return Schedule(ordered, tuple(axes), leads, dots, early, stages, threads or total)
+    return Schedule(ordered, tuple(axes), leads, dots, early, stages, threads or total, unroll)
 
 
 def _thread_strides(spreads: Mapping[str, Spread], names: list[str]) -> dict[tuple[str, int], int]:

@@ -23,6 +23,7 @@ from hastec.levels.faults import TableError, fault
 from hastec.levels.formats import bind_format
 from hastec.levels.packed import Entries, Packed
 from hastec.levels.protocol import Layout
+from hastec.levels.recode import recoded
 from hastec.levels.registry import Registry, default_registry
 from hastec.levels.structure import alike
 from hastec.run.components import Components
@@ -86,6 +87,9 @@ class TableValue:
             pairs = zip(self.packed.parts, layouts, strict=True)
             if all(alike(part.layout, layout) for part, layout in pairs):
                 return self.packed.under(layouts)
+            found = recoded(self.packed, layouts)
+            if found is not None:
+                return found
         return pack(layouts, self.entries(), sizes, budget, split)
 
 

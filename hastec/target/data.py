@@ -62,7 +62,7 @@ SM80 = Target(
     slots=_GPU_SLOTS,
 )  # fmt: skip
 SM90 = Target(
-    "sm_90", "triton", "90", 32, 132, 3.0e12, 30.0e12, 790e12, 50 << 20, 255, 227 << 10, _WARPS,
+    "sm_90", "triton", "90", 32, 132, 3.3e12, 30.0e12, 790e12, 50 << 20, 255, 227 << 10, _WARPS,
     slots=_GPU_SLOTS,
 )  # fmt: skip
 SM100 = Target(
