@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -110,6 +111,19 @@ def _made(output: Output, shape: tuple[int, ...], device: str) -> Array:
             raise
     rule = f"would take {shown_bytes(need)} in the shape {list(shape)}, more than is free"
     raise fault("HST4017", output.name, rule, "use smaller sizes")
+
+
+def makers(
+    outputs: tuple[Output, ...], sizes: Mapping[str, int], device: str
+) -> tuple[tuple[str, Callable[[], Array]], ...]:
+    """Return, by name, what makes the arrays of :func:`allocate` at these sizes."""
+    torch, found = torch_module(), []
+    for output in outputs:
+        shape = tuple(s.evaluate(sizes) for s in output.shape)
+        kind = getattr(torch, output.dtype.numpy)
+        make = torch.zeros if output.zeroed else torch.empty
+        found.append((output.array, partial(make, shape, dtype=kind, device=torch.device(device))))
+    return tuple(found)
 
 
 def returned(

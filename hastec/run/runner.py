@@ -12,9 +12,10 @@ from hastec.ir.arith import I32_MAX, NARROW_SIZE
 from hastec.ir.graph import Graph, Param
 from hastec.ir.kernel import Kernel
 from hastec.levels.protocol import Layout
+from hastec.run.again import Again, Launch, Memory
 from hastec.run.indices import IndexChecks
 from hastec.run.marks import Mark, mark_of
-from hastec.run.outputs import Output, allocate, returned
+from hastec.run.outputs import Output, allocate, makers, returned
 from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
 from hastec.run.validate import refuse
@@ -37,13 +38,16 @@ class Ready:
 
     def launch(self, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
         """Run the kernel over its grid; nothing to do if a grid digit takes no value."""
-        grid = [size.evaluate(sizes) for _, size in self.kernel.grid]
-        if all(grid):
-            self.launcher(
-                [arrays[t.name] for t in self.kernel.tables],
-                [sizes[s] for s in self.kernel.sizes],
-                grid,
-            )
+        launch = self.launch_at(sizes)
+        if launch is not None:
+            launch.launcher([arrays[n] for n in launch.names], launch.sizes, launch.grid)
+
+    def launch_at(self, sizes: Mapping[str, int]) -> Launch | None:
+        """Return the launch at some sizes; None if a grid digit takes no value."""
+        grid = tuple(size.evaluate(sizes) for _, size in self.kernel.grid)
+        names = tuple(t.name for t in self.kernel.tables)
+        numbers = tuple(sizes[s] for s in self.kernel.sizes)
+        return Launch(self.launcher, names, numbers, grid) if all(grid) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +101,15 @@ class Runner:
     indices: Mapping[str, TableValue] = field(default_factory=dict)
     copy: bool = False
     known: dict[str, Taken] = field(default_factory=dict)
+    memory: Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        kept = {*self.layouts, *self.checks.tables}
+        plain = all(p.name not in kept for p in self.inputs)
+        always = self.checks.mode == "always" and bool(self.checks.checks)
+        sparse = any(o.layout is not None for o in self.outputs)
+        able = plain and not always and not sparse
+        self.memory = Memory(self.inputs, self.device, able)
 
     def __call__(self, **given: object) -> Any:
         """Run the program on the tables given by name; return its output, or a tuple of several.
@@ -105,12 +118,25 @@ class Runner:
         missing, of another type, shape or device, or not contiguous. On a GPU this enqueues work
         on the current stream and returns.
         """
+        key = self.memory.key(given)
+        again = self.memory.calls.get(key) if key is not None else None
+        if again is not None:
+            return again.run(self.memory.arrays(given))
         arrays, sizes = self.taken(given)
         arrays.update(allocate(self.outputs, sizes, arrays, self.device))
         wide = needs_wide(arrays, sizes)
-        for step in self.steps:
-            step.ready(sizes, wide).launch(arrays, sizes)
+        kernels = [step.ready(sizes, wide) for step in self.steps]
+        for kernel in kernels:
+            kernel.launch(arrays, sizes)
+        if key is not None:
+            self.memory.remember(key, self._again(kernels, sizes))
         return returned(self.outputs, arrays, sizes)
+
+    def _again(self, kernels: list[Ready], sizes: Mapping[str, int]) -> Again:
+        """Return what calls with these sizes have in common."""
+        launches = tuple(x for k in kernels if (x := k.launch_at(sizes)) is not None)
+        public = tuple(o.array for o in self.outputs if o.public)
+        return Again(self.arrays, launches, makers(self.outputs, sizes, self.device), public)
 
     def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         """Return the arrays and sizes of a call, checked."""
