@@ -40,10 +40,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A compiled program: its stages by name (the last one is final) and a kernel a region."""
+    """A compiled program: its stages by name (the last one is final) and a kernel a region.
+
+    ``general`` holds kernels of regions whose own may run at some sizes only.
+    """
 
     stages: tuple[tuple[str, str], ...]
     codes: tuple[Code, ...]
+    general: tuple[Code, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -116,24 +120,34 @@ def to_files(artefact: Artefact) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, text in artefact.stages:
         files[f"{name}.txt"] = text.encode()
-    for n, code in enumerate(artefact.codes):
-        files[f"k{n}.txt"] = show_kernel(code.kernel).encode()
-        files[f"k{n}.source{code.suffix}"] = code.source.encode()
-        about = {"region": code.region, "suffix": code.suffix, "facts": dict(code.facts)}
-        files[f"k{n}.json"] = json.dumps(about, sort_keys=True).encode()
-        files.update((f"k{n}.built.{name}", content) for name, content in code.files.items())
+    for letter, codes in (("k", artefact.codes), ("g", artefact.general)):
+        for n, code in enumerate(codes):
+            files.update(_code_files(code, f"{letter}{n}"))
     return files
+
+
+def _code_files(code: Code, stem: str) -> dict[str, bytes]:
+    about = {"region": code.region, "suffix": code.suffix, "facts": dict(code.facts)}
+    return {
+        f"{stem}.txt": show_kernel(code.kernel).encode(),
+        f"{stem}.source{code.suffix}": code.source.encode(),
+        f"{stem}.json": json.dumps(about, sort_keys=True).encode(),
+        **{f"{stem}.built.{name}": content for name, content in code.files.items()},
+    }
 
 
 def from_files(files: Mapping[str, bytes]) -> Artefact:
     """Return the artefact that :func:`to_files` wrote."""
     stages = sorted(n for n in files if n[:2].isdigit() and n.endswith(".txt"))
-    codes = []
-    while f"k{len(codes)}.json" in files:
-        codes.append(_code(files, f"k{len(codes)}"))
-    return Artefact(
-        tuple((n.removesuffix(".txt"), files[n].decode()) for n in stages), tuple(codes)
-    )
+    texts = tuple((n.removesuffix(".txt"), files[n].decode()) for n in stages)
+    return Artefact(texts, _codes(files, "k"), _codes(files, "g"))
+
+
+def _codes(files: Mapping[str, bytes], letter: str) -> tuple[Code, ...]:
+    found: list[Code] = []
+    while f"{letter}{len(found)}.json" in files:
+        found.append(_code(files, f"{letter}{len(found)}"))
+    return tuple(found)
 
 
 def _code(files: Mapping[str, bytes], stem: str) -> Code:

@@ -14,6 +14,7 @@ from hastec.contracts import Backend
 from hastec.diag import Source
 from hastec.ir.format import Format
 from hastec.ir.graph import Graph, Param
+from hastec.ir.kernel import Kernel
 from hastec.ir.show import show_format
 from hastec.ir.subscripts import index_checks
 from hastec.levels.protocol import Layout
@@ -54,11 +55,15 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """What bound tables tell: sizes, statistics of sparse static ones, formats that are given."""
+    """What bound tables tell: sizes, statistics of sparse static ones, formats that are given.
+
+    ``fixed`` are the sizes that bound tables show: the others are hints.
+    """
 
     sizes: Mapping[str, int]
     stats: Mapping[str, Stats] = field(default_factory=dict)
     given: Mapping[str, Format] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
 
 
 def learn(
@@ -79,7 +84,8 @@ def learn(
                 stats[name] = describe(entries.coords, value.shape, BLOCKS, widths=pieces)
             elif param.time != "static" and value.format is not None:
                 given[name] = value.format
-    return Known(known_sizes(graph.params, shapes, sizes), stats, given)
+    found = known_sizes(graph.params, shapes, sizes)
+    return Known(found, stats, given, frozenset(settled(graph, tables, found)))
 
 
 def compile_graph(
@@ -108,6 +114,7 @@ def _key(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice) 
     fields["registry"] = repr(sorted(setup.registry.levels))
     fields["build"] = str(build)
     fields["sizes"] = json.dumps(dict(known.sizes), sort_keys=True)
+    fields["fixed"] = json.dumps(sorted(known.fixed))
     fields["stats"] = json.dumps({n: s.json() for n, s in known.stats.items()}, sort_keys=True)
     fields["given"] = repr(sorted((n, show_format(f)) for n, f in known.given.items()))
     fields["choice"] = repr([(name, str(chosen)) for name, chosen in choice])
@@ -132,7 +139,29 @@ def _make(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice)
     target = setup.device.target
     done = run_passes(graph, passes_for(setup, known, choice), (stages,))
     codes = generate(done, setup.backend, target, setup.registry, setup.lines, build)
-    return Artefact(tuple(stages.found), codes)
+    general = _general(done, codes, setup, known) if build else ()
+    return Artefact(tuple(stages.found), codes, general)
+
+
+def _general(graph: Graph, codes: tuple[Code, ...], setup: Setup, known: Known) -> tuple[Code, ...]:
+    """Return kernels for any sizes of the regions whose own count on sizes that were hints."""
+    bound = {c.region for c in codes if not _always(c.kernel, known.fixed)}
+    open_ = tuple(replace(r, schedule=None) for r in graph.regions if r.name in bound)
+    if not open_:
+        return ()
+    again = _tile(setup, known).run(replace(graph, regions=open_))
+    return generate(again, setup.backend, setup.device.target, setup.registry, setup.lines)
+
+
+def _always(kernel: Kernel, fixed: frozenset[str]) -> bool:
+    return all(n in fixed or not n.isidentifier() for r in kernel.requires for n in r.size.names())
+
+
+def _tile(setup: Setup, known: Known) -> Tile:
+    """Return the pass that chooses schedules for any sizes but those that are fixed."""
+    sizes = {n: v for n, v in known.sizes.items() if n in known.fixed}
+    target, refuse = setup.device.target, setup.backend.refuse
+    return Tile(target, known.stats, sizes, setup.registry, refuse=refuse)
 
 
 # ------------------------------------------------------------------------------------------ runner
@@ -157,7 +186,7 @@ def runner_for(
         numbers.update(packed_numbers)
     return Runner(
         graph,
-        tuple(_step(graph, code, setup) for code in artefact.codes),
+        tuple(_step(graph, code, artefact.general, setup, known) for code in artefact.codes),
         _outputs(graph, layouts),
         tuple(p for p in graph.params if p.role == "in" and p.name not in tables),
         {n: lay for n, lay in layouts.items() if _is_sparse(graph, n)},
@@ -210,11 +239,12 @@ def _outputs(graph: Graph, layouts: Mapping[str, tuple[Layout, ...]]) -> tuple[O
     return tuple(sorted(found, key=lambda o: order.get(o.name, -1)))
 
 
-def _step(graph: Graph, code: Code, setup: Setup) -> Step:
+def _step(graph: Graph, code: Code, general: tuple[Code, ...], setup: Setup, known: Known) -> Step:
+    codes = (code, *(g for g in general if g.region == code.region))
     return Step(
         code.region,
-        [_ready(code, setup)],
-        lambda sizes, wide: _widened(graph, code.region, setup, sizes, wide),
+        [_ready(c, setup) for c in codes],
+        lambda sizes, wide: _widened(graph, code.region, setup, known, sizes, wide),
     )
 
 
@@ -223,8 +253,10 @@ def _ready(code: Code, setup: Setup) -> Ready:
     return Ready(code.kernel, launcher, code.source, code.facts)
 
 
-def _widened(graph: Graph, name: str, setup: Setup, sizes: Mapping[str, int], wide: bool) -> Ready:
-    """Return a kernel of a region for sizes the ones at hand do not fit, formats as they are.
+def _widened(
+    graph: Graph, name: str, setup: Setup, known: Known, sizes: Mapping[str, int], wide: bool
+) -> Ready:
+    """Return a kernel of a region for sizes that none there is fits, formats as they are.
 
     The schedule stays if it fits these sizes, and only offsets must be wider.
     """
@@ -233,9 +265,7 @@ def _widened(graph: Graph, name: str, setup: Setup, sizes: Mapping[str, int], wi
     given = (setup.backend, target, setup.registry, lines, wide)
     same = code_of(graph, region, *given, build=False)
     if not all(r.holds(sizes) for r in same.kernel.requires):
-        own = {n: v for n, v in sizes.items() if n.isidentifier()}
-        tile = Tile(target, sizes=own, registry=setup.registry, refuse=setup.backend.refuse)
-        graph = tile.run(replace(graph, regions=(replace(region, schedule=None),)))
+        graph = _tile(setup, known).run(replace(graph, regions=(replace(region, schedule=None),)))
         region = graph.regions[0]
     return _ready(code_of(graph, region, *given), setup)
 

@@ -12,6 +12,10 @@ from hastec.levels.stats import Stats
 from hastec.passes.catalogue import ASSUMED_DENSITY
 
 
+ASSUMED_BATCH = 16
+"""Columns, tokens or rows of a call, where nothing is known of them."""
+
+
 def facts_for(
     graph: Graph,
     stats: Mapping[str, Stats],
@@ -31,7 +35,14 @@ def facts_for(
             lengths.update(_lengths(param, fmt, known))
         elif all(n in sizes for size in param.shape for n in size.names()):
             numels[f"{param.name}.val"] = prod(s.evaluate(sizes) for s in param.shape)
-    return Facts(dict(sizes), lengths, numels)
+    return Facts({**_assumed_steps(graph), **sizes}, lengths, numels)
+
+
+def _assumed_steps(graph: Graph) -> dict[str, int]:
+    """Return what to assume of sizes that vary beside tables that stay: a small batch."""
+    static = {n for p in graph.params if p.time == "static" for s in p.shape for n in s.names()}
+    names = {n for p in graph.params for s in p.shape for n in s.names()}
+    return dict.fromkeys(sorted(names - static), ASSUMED_BATCH) if static else {}
 
 
 def _lengths(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[str, float]]:
