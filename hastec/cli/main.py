@@ -109,7 +109,12 @@ def _unknown(word: str) -> UsageError:
 
 
 def load(name: str) -> Verb:
-    """Import a command."""
+    """Import a command (KeyError if there is none)."""
+    return _reading(name) or _running(name)
+
+
+def _reading(name: str) -> Verb | None:
+    """Import a command that looks at programs, or at what was made of them."""
     match name:
         case "check":
             from hastec.cli import check
@@ -119,14 +124,6 @@ def load(name: str) -> Verb:
             from hastec.cli import fmt
 
             return Verb(fmt.configure, fmt.run)
-        case "compile":
-            from hastec.cli import compile
-
-            return Verb(compile.configure, compile.run)
-        case "run":
-            from hastec.cli import run
-
-            return Verb(run.configure, run.run)
         case "explain":
             from hastec.cli import explain
 
@@ -135,22 +132,37 @@ def load(name: str) -> Verb:
             from hastec.cli import inspect
 
             return Verb(inspect.configure, inspect.run)
-        case "tune":
-            from hastec.cli import tune
+        case "compile":
+            from hastec.cli import compile
 
-            return Verb(tune.configure, tune.run)
-        case "bench":
-            from hastec.cli import bench
-
-            return Verb(bench.configure, bench.run)
-        case "verify":
-            from hastec.cli import verify
-
-            return Verb(verify.configure, verify.run)
+            return Verb(compile.configure, compile.run)
         case "cache":
             from hastec.cli import cache
 
             return Verb(cache.configure, cache.run)
+        case _:
+            return None
+
+
+def _running(name: str) -> Verb:
+    """Import a command that runs kernels, or looks at the machine."""
+    match name:
+        case "run":
+            from hastec.cli import run
+
+            return Verb(run.configure, run.run)
+        case "bench":
+            from hastec.cli import bench
+
+            return Verb(bench.configure, bench.run)
+        case "tune":
+            from hastec.cli import tune
+
+            return Verb(tune.configure, tune.run)
+        case "verify":
+            from hastec.cli import verify
+
+            return Verb(verify.configure, verify.run)
         case "doctor":
             from hastec.cli import doctor
 

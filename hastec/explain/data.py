@@ -42,7 +42,7 @@ def _table(table: TableReport) -> dict[str, object]:
 
 
 def _region(region: RegionReport) -> dict[str, object]:
-    dense = region.dense
+    dense, sparse = region.dense, region.sparse
     return {
         "name": region.name,
         "lines": [{"line": n, "text": text} for n, text in region.lines],
@@ -62,6 +62,14 @@ def _region(region: RegionReport) -> dict[str, object]:
             "seconds": dense.seconds,
             "table": dense.table,
             "faster_from_density": dense.wins_at,
+        },
+        "sparse": None
+        if sparse is None
+        else {
+            "table": sparse.table,
+            "format": sparse.format,
+            "seconds": sparse.seconds,
+            "faster_below_density": sparse.wins_below,
         },
         "rejected": _rejected(region.rejected),
         "rounded": list(region.rounded),

@@ -61,6 +61,19 @@ class Dense:
 
 
 @dataclass(frozen=True, slots=True)
+class Sparse:
+    """The best sparse format of a table that was made dense, and its predicted seconds.
+
+    ``wins_below`` is the density below which it would be faster: None if it never is.
+    """
+
+    table: str
+    format: str
+    seconds: float
+    wins_below: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RegionReport:
     """A kernel: what it computes, its schedule in words and as text, and its price.
 
@@ -76,6 +89,7 @@ class RegionReport:
     bytes: float
     least: float | None
     dense: Dense | None
+    sparse: Sparse | None
     measured: float | None
     rejected: tuple[Rejected, ...]
     rounded: tuple[str, ...]

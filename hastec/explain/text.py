@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
-from hastec.explain.report import Dense, RegionReport, Rejected, Report, TableReport
+from hastec.explain.report import Dense, RegionReport, Rejected, Report, Sparse, TableReport
 from hastec.explain.tables import bytes_in_words
-from hastec.explain.words import RESOURCES, amount, share, span_of
+from hastec.explain.words import RESOURCES, amount, share, shortened, span_of, wrapped
 from hastec.text import counted, listed
 
 COLUMNS = 100
@@ -52,12 +51,12 @@ def _head(report: Report) -> Iterator[str]:
     how = counted(len(report.regions), "kernel") if report.regions else "interpreted"
     sizes = ", ".join(f"{n} = {v}" for n, v in report.sizes)
     text = f"{report.kernel}: {how} for {where}" + (f"; {sizes}" if sizes else "")
-    yield textwrap.shorten(text, COLUMNS, placeholder=" …")
+    yield shortened(text, COLUMNS)
     if report.assumed and report.regions:
         names = listed(n for n, _ in report.assumed)
         value = report.assumed[0][1]
         text = f"assumed: {names} = {value}; bind sizes to be priced at them"
-        yield textwrap.shorten(text, COLUMNS, placeholder=" …")
+        yield shortened(text, COLUMNS)
 
 
 def _table(table: TableReport, rejected: int) -> Iterator[str]:
@@ -81,6 +80,8 @@ def _region(region: RegionReport, rejected: int) -> Iterator[str]:
     yield from _entry("bytes", _bytes(region))
     if region.dense is not None:
         yield from _entry("dense", _dense(region.dense), 2)
+    if region.sparse is not None:
+        yield from _entry("sparse", _sparse(region.sparse))
     for rounding in region.rounded:
         yield from _entry("rounds", rounding)
     if region.machine:
@@ -94,7 +95,7 @@ def _bytes(region: RegionReport) -> str:
     if region.least is None:
         return f"{moved}; what must move is known when tables are given"
     ratio = region.bytes / region.least if region.least else 1.0
-    return f"{moved}, {ratio:.2f}x of the {amount(region.least)} that must (each table once)"
+    return f"{moved}, {ratio:.3g}x of the {amount(region.least)} that must (each table once)"
 
 
 def _dense(dense: Dense) -> str:
@@ -110,12 +111,19 @@ def _dense(dense: Dense) -> str:
             return f"{text}; faster from {share(at)} entries in {dense.table}"
 
 
+def _sparse(sparse: Sparse) -> str:
+    text = f"with {sparse.table} as {sparse.format} {span_of(sparse.seconds)} predicted"
+    if sparse.wins_below is None:
+        return f"{text}; never faster, however empty {sparse.table} is"
+    return f"{text}; faster below {share(sparse.wins_below)} entries in {sparse.table}"
+
+
 def _rejections(rejected: Sequence[Rejected], most: int) -> Iterator[str]:
     for one in rejected[:most]:
         # The reason is what people look for: it is never cut before the thing is.
-        why = textwrap.shorten(one.why, COLUMNS * 2 // 3, placeholder=" …")
+        why = shortened(one.why, COLUMNS * 2 // 3)
         room = COLUMNS - len(INDENT) - WIDTH - len(why) - 2
-        what = textwrap.shorten(one.what, max(room, 20), placeholder=" …")
+        what = shortened(one.what, max(room, 20))
         yield from _entry("not", f"{what}: {why}")
     if len(rejected) > most:
         yield from _entry("", f"… {len(rejected) - most} more rejected")
@@ -128,13 +136,7 @@ def _more(count: int, what: str) -> Iterator[str]:
 
 def _entry(name: str, text: str, most: int = 1) -> Iterator[str]:
     """Yield ``text`` behind a name, in at most ``most`` lines."""
-    first = f"{INDENT}{name:{WIDTH}}"
-    yield from textwrap.wrap(
-        text,
-        COLUMNS,
-        initial_indent=first if len(name) < WIDTH else f"{INDENT}{name} ",
-        subsequent_indent=" " * (len(INDENT) + WIDTH),
-        max_lines=most,
-        placeholder=" …",
-        break_on_hyphens=False,
-    )
+    first = f"{INDENT}{name:{WIDTH}}" if len(name) < WIDTH else f"{INDENT}{name} "
+    rest = " " * (len(INDENT) + WIDTH)
+    lines = wrapped(text, COLUMNS - max(len(first), len(rest)), most)
+    yield from (f"{first if n == 0 else rest}{line}" for n, line in enumerate(lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from hastec.ir.graph import Access, Graph, Present
 from hastec.ir.kernel import Digit
 from hastec.ir.schedule import Axis, Lead, Schedule
@@ -77,6 +79,24 @@ def _places(nodes: tuple[int, ...], graph: Graph) -> str:
     spans = (graph.node(n).span for n in nodes)
     lines = sorted({span.line for span in spans if span is not None})
     return f"line {listed(str(n) for n in lines)}" if lines else f"{len(nodes)} sums"
+
+
+# ------------------------------------------------------------------------------------------- text
+def shortened(text: str, width: int) -> str:
+    """Return a text on one line of at most ``width`` columns, cut between words."""
+    whole = " ".join(text.split())
+    if len(whole) <= width:
+        return whole
+    cut = whole[: width - 1]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut[:-1]} …"
+
+
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """Return a text in at most ``most`` lines; what does not fit is left out."""
+    lines = textwrap.wrap(text, width, break_on_hyphens=False)
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), width)]
 
 
 # --------------------------------------------------------------------------------------- amounts

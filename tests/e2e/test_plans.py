@@ -88,21 +88,26 @@ def test_it_prices_the_kernel_and_the_dense_one(plan: hastec.Plan) -> None:
 
 
 def test_the_dense_kernel_wins_where_it_is_said_to() -> None:
-    """Fuller tables up to the density that is named take a sparse format, beyond it a dense one."""
+    """A fuller table keeps its format up to the density that is named, and not beyond it; from
+    the dense side the same density is seen.
+    """
     prog = hastec.compile(example("linear"), backend_name="cpu")
 
-    def chosen(density: float) -> tuple[str, float | None]:
+    def chosen(density: float) -> tuple[str, Any]:
         torch.manual_seed(1)
         w = torch.randn(128, 128) * (torch.rand(128, 128) < density)
         data = data_of(prog.bind(W=w.half(), b=torch.zeros(128).half(), N=32))
         (kernel,) = data["kernels"]
-        dense = kernel["dense"]
-        return table(data, "W")["format"], dense and dense["faster_from_density"]
+        return table(data, "W")["format"], kernel
 
-    name, wins = chosen(0.05)
-    assert name != "dense" and wins is not None and 0.05 < wins < 1
+    name, kernel = chosen(0.05)
+    wins = kernel["dense"]["faster_from_density"]
+    assert name == "csr" and kernel["sparse"] is None and 0.05 < wins < 1
     assert chosen(max(0.06, 0.8 * wins))[0] != "dense"
-    assert chosen(min(1.0, 1.25 * wins))[0] == "dense"
+    name, kernel = chosen(min(1.0, 1.25 * wins))
+    assert name == "dense" and kernel["dense"] is None
+    assert kernel["sparse"]["format"] == "csr"
+    assert abs(kernel["sparse"]["faster_below_density"] / wins - 1) < 0.02
 
 
 def test_what_is_not_known_is_assumed_and_said(plan: hastec.Plan) -> None:
