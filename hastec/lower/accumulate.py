@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.define import Loop
@@ -17,7 +18,7 @@ from hastec.lower import tables
 from hastec.lower.cluster import Cluster, clusters, pending
 from hastec.lower.context import Context, Nest
 from hastec.lower.leads import axes_of
-from hastec.lower.monoids import LOWEST, identity, merge
+from hastec.lower.monoids import LOWEST, identity, merge, power
 from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused
 
@@ -175,7 +176,7 @@ def _merge(
     k = c.k
     (arg,) = state.op.args
     value = ev.convert(c, ev.evaluate(c, arg), state.dtype)
-    value = _masked(c, state, arg, value, masks)
+    value = _repeated(c, state, _masked(c, state, arg, value, masks), nest)
     value = k.reduce(state.op.monoid, value, _merged_early(c, state, nest))
     before = _before(c, state, identity(k, state.op.monoid, state.dtype), value.digits, nest)
     if before is not None:
@@ -183,6 +184,17 @@ def _merge(
             before = k.apply("mul", before, factor)
         value = merge(k, state.op.monoid, before, value)
     state.value = value
+
+
+def _repeated(c: Context, state: _State, value: Value, nest: Nest) -> Value:
+    """Return a contribution merged with its copies along digits it does not vary over."""
+    alike = (c.schedule.digit(d).extent or 1 for d in nest.tile if d not in value.digits)
+    count = prod(alike)
+    if state.op.monoid == "sum" and count > 1:
+        return c.k.apply("mul", value, c.k.const(count, value.dtype))
+    if state.op.monoid == "prod" and count > 1:
+        return power(c.k, value, count)
+    return value
 
 
 def _grow(c: Context, state: _State, law: Law, nest: Nest, masks: tuple[Value, ...]) -> None:

@@ -17,6 +17,18 @@ def merge(k: Builder, monoid: str, left: Value, right: Value) -> Value:
     return k.apply(_MERGE[monoid], left, right)
 
 
+def power(k: Builder, value: Value, count: int) -> Value:
+    """Return the product of ``count`` (at least 1) copies of a value."""
+    total: Value | None = None
+    while count:
+        if count % 2:
+            total = value if total is None else k.apply("mul", total, value)
+        count //= 2
+        value = k.apply("mul", value, value) if count else value
+    assert total is not None
+    return total
+
+
 def identity(k: Builder, monoid: str, dtype: DType) -> Value:
     """Return what a reduction over nothing gives."""
     if dtype == BOOL:

@@ -17,7 +17,8 @@ def read(c: Context, node: NodeId, table: NodeId) -> Value:
     """Return the entry an access names: the fill where nothing is stored."""
     path = c.paths.get(c.key_of(node))
     if path is not None:
-        return path.cursor.layout.values.read(path.cursor, path.stored)
+        layout = path.cursor.layout
+        return layout.values.read(path.cursor, path.stored, layout.fill)
     value: Value | None = None
     for layout in reversed(c.work.layouts[table]):
         cursor = located(c, node, layout)
