@@ -11,7 +11,6 @@ from hastec.ir.graph import Graph, Param
 from hastec.levels.stats import Stats
 from hastec.passes.catalogue import ASSUMED_DENSITY
 
-
 ASSUMED_BATCH = 16
 """Columns, tokens or rows of a call, where nothing is known of them."""
 

@@ -13,6 +13,7 @@ from hastec.levels.stats import Stats
 from hastec.passes.bound import table_name
 from hastec.passes.catalogue import Offer, compressed_format, dense_format, offers
 from hastec.target import Target
+from hastec.text import amount
 
 SHORTLIST = 5
 """How many formats of a table are priced on their schedules."""
@@ -86,11 +87,11 @@ class ChooseFormats:
         kept = able[: self.shortlist]
         # A dense table is always priced: it says at which density it would win.
         kept += [o for o in able[self.shortlist :] if o.format.dense]
-        left = [(str(o.format), f"{_mib(o.bytes)}, not among the smallest") for o in able]
+        left = [(str(o.format), f"{amount(o.bytes)}, not among the smallest") for o in able]
         left = [(f, why) for f, why in left if all(f != str(k.format) for k in kept)]
         left += [(str(o.format), o.reason) for o in found if o.reason]
         names = ", ".join(o.format.name for o in kept)
-        sizes = ", ".join(f"{o.format.name} {_mib(o.bytes)}" for o in kept)
+        sizes = ", ".join(f"{o.format.name} {amount(o.bytes)}" for o in kept)
         return tuple(kept), Decision(f"formats of {param.name}", names, sizes, tuple(left))
 
     def _hides(self, graph: Graph, node: Node, offer: Offer) -> bool:
@@ -108,7 +109,3 @@ def _likes(graph: Graph, formats: Mapping[NodeId, Format]) -> dict[NodeId, Forma
         if param is not None and param.like in names:
             found[node.id] = names[param.like]
     return found
-
-
-def _mib(count: float) -> str:
-    return f"{count / 2**20:.2f} MiB"

@@ -14,6 +14,7 @@ from hastec.lower import Refused, Work, lower
 from hastec.lower.axes import axes
 from hastec.lower.leads import leads
 from hastec.lower.space import schedules
+from hastec.passes.wishes import distance
 from hastec.target import Target
 
 MOST_MULTIPLE = 128
@@ -74,19 +75,31 @@ def rank(
         for schedule in group:
             mine = paced(kernel, schedule.stages, schedule.unroll)
             found.append(Ranked(schedule, mine, counted, price(counted, target, schedule.depth)))
+    found = _closest(found, work, target, special)
     found.sort(key=lambda r: r.price.seconds)
     return Ranking(tuple(found), tuple(refused.items()))
+
+
+def _closest(found: list[Ranked], work: Work, target: Target, special: Special) -> list[Ranked]:
+    """Return the schedules that come closest to what the program asks for: all, if nothing."""
+    wishes = dict(work.graph.hints)
+    if not wishes or not found:
+        return found
+    given = (wishes, target, special.ranks, special.numbers)
+    away = [distance(r.schedule, *given) for r in found]
+    return [r for r, far in zip(found, away, strict=True) if far == min(away)]
 
 
 @dataclass(frozen=True, slots=True)
 class Special:
     """What kernels count on at known sizes: sizes that are 1, powers of two that divide others,
-    and how many values each axis takes.
+    how many values each axis takes, and which index it belongs to.
     """
 
     ones: tuple[str, ...]
     multiples: tuple[tuple[str, int], ...]
     numbers: Mapping[str, int | None]
+    ranks: Mapping[str, str]
 
     @staticmethod
     def of(work: Work, sizes: Mapping[str, int]) -> Special:
@@ -96,8 +109,13 @@ class Special:
         ones = tuple(n for n, size in known.items() if size == 1)
         powers = {n: min(size & -size, MOST_MULTIPLE) for n, size in known.items() if size > 1}
         work = work.with_ones(ones)
-        numbers = {f.name: f.number for f in axes(work, leads(work), sizes)}
-        return Special(ones, tuple((n, by) for n, by in powers.items() if by > 1), numbers)
+        facts = axes(work, leads(work), sizes)
+        return Special(
+            ones,
+            tuple((n, by) for n, by in powers.items() if by > 1),
+            {f.name: f.number for f in facts},
+            {f.name: f.rank for f in facts},
+        )
 
     def schedule(self, plain: Schedule) -> Schedule:
         """Return a schedule that counts on this."""

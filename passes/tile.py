@@ -21,6 +21,7 @@ from hastec.passes.choice import NOTHING, Choice, only
 from hastec.passes.facts import facts_for
 from hastec.passes.ranking import Ranking, rank
 from hastec.target import Target
+from hastec.text import duration
 
 NO_SCHEDULE = "HST5002"
 MOST_COMBINATIONS = 16
@@ -152,20 +153,20 @@ def _format_decisions(
         if mine not in best:
             continue
         others = tuple(
-            (name, f"{_us(seconds)} predicted, {seconds / best[mine]:.2f}x")
+            (name, f"{duration(seconds)} predicted, {seconds / best[mine]:.2f}x")
             for name, seconds in sorted(best.items(), key=lambda kv: kv[1])
             if name != mine
         )
         which = "the schedule it was tuned with" if decided else "its best schedule"
-        reason = f"{_us(best[mine])} predicted for {which}"
+        reason = f"{duration(best[mine])} predicted for {which}"
         yield Decision(f"format of {table_name(graph.node(node))}", mine, reason, others)
 
 
 def _schedule_decision(region: Region, ranking: Ranking) -> Decision:
     best = ranking.ranked[0]
-    cost = f"{_us(best.price.seconds)} predicted, bound by {best.price.bound}"
+    cost = f"{duration(best.price.seconds)} predicted, bound by {best.price.bound}"
     shown = tuple(
-        (_axes(r.schedule), f"{_us(r.price.seconds)} predicted, bound by {r.price.bound}")
+        (_axes(r.schedule), f"{duration(r.price.seconds)} predicted, bound by {r.price.bound}")
         for r in ranking.ranked[1:6]
     )
     refused = tuple((f"{n} schedules", why) for why, n in ranking.refused)
@@ -177,7 +178,3 @@ def _axes(schedule: object) -> str:
     stages = getattr(schedule, "stages", 1)
     text = ", ".join(str(a) for a in axes)
     return f"{text}, {stages} stages" if stages > 1 else text
-
-
-def _us(seconds: float) -> str:
-    return f"{seconds * 1e6:.1f} us"

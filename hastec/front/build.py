@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from hastec.diag import Diagnostic, HasteError, Note, Source, Span
-from hastec.front.fault import fault, meant
+from hastec.diag import Diagnostic, HasteError, Note, Source
 from hastec.front.formats import Catalogue
 from hastec.front.free import check_names
-from hastec.front.kernel import Hints, build_kernel
+from hastec.front.kernel import build_kernel
 from hastec.front.monoids import monoid
 from hastec.front.ready import READY, Known
+from hastec.front.schedules import Settings, hints_of, read_schedules
 from hastec.front.state import Program
 from hastec.grammar import ast
 from hastec.grammar.parser import MAX_ERRORS, parse
@@ -56,14 +57,16 @@ def build(module: ast.Module, known: Known | None = None) -> tuple[Graph, ...]:
 
     if not problems:
         problems += _each(_named(module, ast.MonoidDecl).values(), enter)
-    hints: dict[str, Hints] = {}
-    problems += _schedules(module, hints)
+    settings: dict[str, Settings] = {}
+    problems += read_schedules(module, settings)
     graphs: list[Graph] = []
     if not problems:
         program = Program(fns, monoids)
 
         def read(decl: ast.KernelDecl) -> None:
-            graphs.append(build_kernel(decl, program, catalogue, hints.get(decl.name.name, ())))
+            graph = build_kernel(decl, program, catalogue)
+            hints = hints_of(graph, settings.get(decl.name.name, {}))
+            graphs.append(replace(graph, hints=hints))
 
         problems += _each(_named(module, ast.KernelDecl).values(), read)
     if problems:
@@ -116,55 +119,3 @@ def _twice(module: ast.Module) -> Iterator[Diagnostic]:
         if shared and (public or decl.name.name in ("bit", *BY_NAME)):
             message = f"`{decl.name.name}` is a function of the language"
             yield Diagnostic("HST1005", message, decl.name.span, "use another name")
-
-
-# --------------------------------------------------------------------------------------- schedules
-def _schedules(module: ast.Module, hints: dict[str, Hints]) -> Iterator[Diagnostic]:
-    """Enter what ``schedule`` blocks ask for, by kernel; report those that name none."""
-    kernels = _named(module, ast.KernelDecl)
-    for decl in module.decls:
-        if not isinstance(decl, ast.ScheduleDecl):
-            continue
-        name = decl.kernel.name
-        if name not in kernels:
-            help_ = meant(name, kernels, "name a kernel of this program")
-            yield Diagnostic("HST1020", f"there is no kernel `{name}`", decl.kernel.span, help_)
-        elif name in hints:
-            message = f"the kernel `{name}` has two schedules"
-            yield Diagnostic("HST1020", message, decl.kernel.span, "join them")
-        else:
-            try:
-                hints[name] = _hints(decl)
-            except HasteError as error:
-                yield from error.diagnostics
-
-
-def _hints(decl: ast.ScheduleDecl) -> Hints:
-    found: dict[str, int] = {}
-    for call in decl.calls:
-        for key, value, span in _settings(call):
-            if key in found:
-                raise fault("HST1020", f"`{key}` is set twice", span, "remove one of them")
-            found[key] = value
-    return tuple(found.items())
-
-
-def _settings(call: ast.Call) -> Iterator[tuple[str, int, Span]]:
-    """Yield ``tile(m = 64)`` as (``tile.m``, 64), ``split(4)`` as (``split``, 4)."""
-    name = call.name.name
-    if len(call.args) > 1:
-        raise fault("HST1020", f"`{name}` takes one number", call.span, "name the others")
-    for value in call.args:
-        yield name, _positive(value), value.span
-    for option in call.options:
-        if option.name is None:
-            raise fault("HST1020", "a setting has a name", option.span, "write `name = 64`")
-        yield f"{name}.{option.name.name}", _positive(option.value), option.span
-    if not call.args and not call.options:
-        yield name, 1, call.span
-
-
-def _positive(expr: ast.Expr) -> int:
-    if isinstance(expr, ast.Number) and isinstance(expr.value, int) and expr.value > 0:
-        return expr.value
-    raise fault("HST1020", "a setting is a positive integer", expr.span, "write a number")

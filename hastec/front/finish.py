@@ -39,7 +39,6 @@ def finish(
     params: Sequence[Param],
     nodes: Nodes,
     outputs: Mapping[str, NodeId],
-    hints: tuple[tuple[str, int], ...],
 ) -> Graph:
     """Return the graph of a kernel."""
     builder = GraphBuilder(name=name)
@@ -62,7 +61,7 @@ def finish(
         ids[at] = builder.add(op, node.dtype, shape, node.span)
     for table, node_id in outputs.items():
         builder.output(table, ids[node_id])
-    return replace(builder.build(), hints=hints)
+    return builder.build()
 
 
 def _renamed(op: Op, names: Mapping[str, str]) -> Op:

@@ -24,12 +24,8 @@ from hastec.grammar.parser import MAX_ERRORS
 from hastec.ir.graph import Graph, Input, NodeId, Param
 from hastec.ir.types import BY_NAME
 
-Hints = tuple[tuple[str, int], ...]
 
-
-def build_kernel(
-    decl: ast.KernelDecl, program: Program, catalogue: Catalogue, hints: Hints
-) -> Graph:
+def build_kernel(decl: ast.KernelDecl, program: Program, catalogue: Catalogue) -> Graph:
     """Return the graph of a kernel; raises ``HasteError`` with all that is wrong with it."""
     s = State(program, Nodes(decl.name.span), evaluate)
     _declare(s, decl, catalogue)
@@ -47,7 +43,7 @@ def build_kernel(
     s.problems += check_stored(s.nodes, order, s.params, outputs)
     _raise(s)
     infer_extents(s.nodes, order)
-    return finish(decl.name.name, tuple(s.params.values()), s.nodes, outputs, hints)
+    return finish(decl.name.name, tuple(s.params.values()), s.nodes, outputs)
 
 
 def _raise(s: State) -> None:

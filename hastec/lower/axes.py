@@ -21,7 +21,8 @@ class AxisFacts:
     under the sizes at hand (None: a run-time length). ``fixed``: the size is part of the format,
     so that digits must cover it exactly. ``unit``: a walked fibre is padded to multiples of it.
     ``sequential``: it is walked in order. ``contiguous``: neighbours along it are neighbours in
-    some table. ``word``: bytes of a stored coordinate, if each position has one.
+    some table. ``word``: bytes of a stored coordinate, if each position has one. ``slice``: how
+    many neighbours some table keeps together, ``wish``: the tile the program asks for (0: none).
     """
 
     name: str
@@ -36,6 +37,7 @@ class AxisFacts:
     led: bool = False
     word: int = 1
     slice: int = 0
+    wish: int = 0
 
     @property
     def single(self) -> bool:
@@ -57,7 +59,8 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
         else:
             facts = _free(work, rank, reduced, sizes, rank in dense)
             found.append(replace(facts, slice=slices.get(rank, 0)))
-    return tuple(found)
+    wishes = dict(work.graph.hints)
+    return tuple(replace(f, wish=wishes.get(f"tile.{f.rank}", 0)) for f in found)
 
 
 def _slices(work: Work) -> dict[str, int]:

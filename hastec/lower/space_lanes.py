@@ -41,7 +41,8 @@ def _beside(
 ) -> Iterator[dict[str, Spread]]:
     """Yield how threads are spread over an output axis, and over pieces of a reduced one."""
     pieces = [f for f in facts if _in_pieces(f)]
-    for count in dict.fromkeys((lane.slice or target.lanes, target.lanes, 128)):
+    wanted = (lane.wish,) if 0 < lane.wish <= target.threads[-1] else ()
+    for count in dict.fromkeys((lane.slice or target.lanes, target.lanes, 128, *wanted)):
         own: Spread = (("grid", None), ("thread", count))
         if count % target.lanes == 0:
             yield {lane.name: own}

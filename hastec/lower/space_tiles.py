@@ -117,6 +117,8 @@ def _may_tile(f: AxisFacts) -> bool:
 def _widths(f: AxisFacts, dots: tuple[Product, ...]) -> tuple[int, ...]:
     if f.fixed and f.number is not None:
         return (f.number,)
+    if f.wish >= SMALLEST:
+        return (f.wish,)
     whole = None
     if f.number is not None and f.number <= MOST_TILE:
         whole = max(SMALLEST, 1 << (f.number - 1).bit_length())

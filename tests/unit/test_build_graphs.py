@@ -71,8 +71,6 @@ graph linear(M, K, N) {
   %16: f32{m, n} = silu(%15)
   %17: f16[M, N] = define Y[m, n] = %16
   output Y = %17
-  hint tile.m = 64
-  hint tile.n = 16
 }
 """
 

@@ -72,6 +72,8 @@ def products(draw: Draw) -> Iterator[Case]:
     (w, kept), x, b = draw.pruned(7, 13), draw.floats(13, 5), draw.floats(7)
     given = tables(X=x, b=b) | {"W": Table(w, kept)}
     yield Case("linear", "linear", given, sums.linear(w, x, b))
+    given = tables(X=x) | {"W": Table(w, kept)}
+    yield Case("scheduled", "scheduled", given, {"Y": w @ x})
 
     w, x = draw.floats(5, 35), draw.floats(35, 3)
     w[2] = 0
