@@ -171,12 +171,19 @@ class Program:
             setup = self.setup
             sizes = settled(self.graph, tables, known.sizes)
             run = Interpreted(self.graph, tables, sizes, setup.device.name, setup.registry)
-            return Plan(run, None, setup, known, notes)
+            return self._dumped(Plan(run, None, setup, known, notes))
         _require_device(self.setup)
         decided = decide(self.graph, self.setup, known, tables, tune, progress)
         artefact = compile_decided(self.graph, self.setup, known, decided)
         run_ = runner_for(artefact, self.setup, known, tables, copy)
-        return Plan(run_, artefact, self.setup, known, decided=decided)
+        return self._dumped(Plan(run_, artefact, self.setup, known, decided=decided))
+
+    def _dumped(self, plan: Plan) -> Plan:
+        """Return a plan whose stages are written down, if the options say where."""
+        folder = self.setup.options.dump_dir
+        if folder is not None:
+            plan.dump(folder / self.graph.name)
+        return plan
 
 
 def compile(

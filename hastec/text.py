@@ -22,6 +22,23 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def amount(count: float) -> str:
+    """Return a number of bytes: ``640 B``, ``27.4 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.4g} TiB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time: ``8.4 us``, ``1.24 ms``, ``3.1 s``."""
+    for unit, factor in (("us", 1e6), ("ms", 1e3)):
+        if seconds * factor < 999.5:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the one of ``known`` that ``word`` is most likely a slip of, or "" if none is near.
 

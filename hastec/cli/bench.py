@@ -10,15 +10,15 @@ from hastec.arrays import torch_module
 from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, one_of
 from hastec.cli.bindings import read_bindings, require
-from hastec.cli.plans import bound, rest
+from hastec.cli.plans import bound, rest, told
 from hastec.cli.results import agreement
 from hastec.cli.sources import program
 from hastec.driver import compile
 from hastec.explain.report import Report
-from hastec.explain.words import amount, span_of
 from hastec.plan import Plan
 from hastec.run.results import named
 from hastec.run.timing import Times, copies_for, timer_for
+from hastec.text import amount, duration
 
 
 def configure(parser: Parser) -> None:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> Answer:
     require(made.graph, given, source)
     plan = bound(made, given)
     inputs = rest(made.graph, given)
-    problems = [Problem(note, source) for note in plan.notes]
+    problems = list(told(plan))
     if args.check:
         found = named(made.graph, plan(**inputs))
         problems += [Problem(d, source) for d in agreement(made, given.all(), found).problems]
@@ -74,8 +74,8 @@ def _least(report: Report) -> float | None:
 def _shown(plan: Plan, report: Report, times: Times) -> str:
     where = plan.setup.device.model or plan.setup.device.target.name
     how = "in a replayed graph, inputs taking turns" if _on_gpu(plan) else "calls from Python"
-    lines = [f"{report.kernel} on {where}: {span_of(times.median)} median of {times.count}, {how}"]
-    lines.append(f"  spread    {span_of(times.spread)} between quartiles")
+    lines = [f"{report.kernel} on {where}: {duration(times.median)} median of {times.count}, {how}"]
+    lines.append(f"  spread    {duration(times.spread)} between quartiles")
     least = _least(report)
     if least is not None:
         rate = least / times.median
@@ -87,7 +87,7 @@ def _shown(plan: Plan, report: Report, times: Times) -> str:
     if report.regions:
         predicted = sum(region.cost.seconds for region in report.regions)
         ratio = times.median / predicted
-        lines.append(f"  predicted {span_of(predicted)}: {ratio:.2f}x of it was measured")
+        lines.append(f"  predicted {duration(predicted)}: {ratio:.2f}x of it was measured")
     return "\n".join(lines)
 
 

@@ -11,9 +11,8 @@ from hastec.cache.bundle import Bundle, export_bundle, import_bundle
 from hastec.cache.care import Row
 from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, folder, one_of, wrong
-from hastec.explain.words import amount
 from hastec.options import Options
-from hastec.text import counted
+from hastec.text import amount, counted
 
 ACTIONS: Mapping[str, str] = {
     "list": "what is kept, the last used first",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from hastec.artefact import Artefact
-from hastec.cli.answer import Answer
+from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, add_program, add_sizes, add_target, folder
 from hastec.cli.sources import program
 from hastec.driver import Program, compile
@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> Answer:
         "files": sorted(files),
         "kernels": [{"name": c.region, "source": c.region + c.suffix} for c in codes],
     }
-    return Answer("\n".join(lines), data)
+    warnings = tuple(Problem(warning) for warning in made.setup.store.warnings)
+    return Answer("\n".join(lines), data, warnings)
 
 
 def files_of(made: Program, sizes: dict[str, int], artefact: Artefact) -> dict[str, bytes]:

@@ -17,9 +17,8 @@ from hastec.cli.answer import Answer, Data
 from hastec.cli.arguments import Parser
 from hastec.cli.cache import open_store
 from hastec.diag import HasteError
-from hastec.explain.words import amount
 from hastec.options import SETTINGS, Options
-from hastec.text import listed, nearest
+from hastec.text import amount, listed, nearest
 
 NEEDED = (
     ("torch", "tables are its tensors", "pip install torch"),

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from hastec.artefact import Artefact, stage_text
-from hastec.cli.answer import Answer, Problem
+from hastec.cli.answer import Answer
 from hastec.cli.arguments import (
     Parser,
     add_bindings,
@@ -17,7 +17,7 @@ from hastec.cli.arguments import (
     one_of,
 )
 from hastec.cli.bindings import read_bindings
-from hastec.cli.plans import bound
+from hastec.cli.plans import bound, told
 from hastec.cli.sources import program
 from hastec.diag import Diagnostic, HasteError
 from hastec.driver import compile
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> Answer:
     given = read_bindings(args, made.graph, made.setup.source)
     plan = bound(made.aimed(args.target).simulated(), given)
     stages = _stages(plan)
-    problems = tuple(Problem(note, made.setup.source) for note in plan.notes)
+    problems = told(plan)
     data: dict[str, object] = {"kernel": made.graph.name, "stages": [name for name, _ in stages]}
     if args.dump is not None:
         where = plan.dump(args.dump)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hastec.cli.answer import Problem
 from hastec.cli.bindings import Bindings
 from hastec.driver import Program
 from hastec.ir.graph import Graph, Param
@@ -32,3 +33,14 @@ def rest(graph: Graph, given: Bindings) -> dict[str, object]:
 
 def _names(param: Param) -> tuple[str, ...]:
     return tuple(n for size in param.shape for n in size.names())
+
+
+def told(plan: Plan) -> tuple[Problem, ...]:
+    """Return everything a plan warns of: why it is interpreted, records, the cache."""
+    setup = plan.setup
+    decided = plan.decided.notes if plan.decided is not None else ()
+    notes = (*plan.notes, *decided)
+    return (
+        *(Problem(note, setup.source) for note in notes),
+        *(Problem(warning) for warning in setup.store.warnings),
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, one_of, wrong
 from hastec.cli.bindings import read_bindings, require
-from hastec.cli.plans import bound, rest
+from hastec.cli.plans import bound, rest, told
 from hastec.cli.results import agreement, write_results
 from hastec.cli.sources import program
 from hastec.driver import compile
@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> Answer:
     found = named(graph, plan(**rest(graph, given)))
     numbers = [summary(graph, name, value) for name, value in found.items()]
     lines = [_where(plan), *(f"  {n}" for n in numbers), *write_results(found, outs)]
-    problems = [Problem(note, source) for note in plan.notes]
+    problems = list(told(plan))
     data: dict[str, object] = {"kernel": graph.name, "device": plan.setup.device.name}
     data["outputs"] = [n.data() for n in numbers]
     if args.check:
         checked = agreement(made, given.all(), found)
         lines += [f"  agrees: {d}" for d in checked.differences if not d.wrong]
-        problems += [Problem(told, source) for told in checked.problems]
+        problems += [Problem(d, source) for d in checked.problems]
         data["agrees"] = not checked.problems
     return Answer("\n".join(lines), data, tuple(problems))
 

@@ -7,16 +7,15 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from hastec.cli.answer import Answer, Problem
+from hastec.cli.answer import Answer
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, folder, one_of
 from hastec.cli.bindings import read_bindings, require
-from hastec.cli.plans import bound
+from hastec.cli.plans import bound, told
 from hastec.cli.sources import program
 from hastec.driver import compile
-from hastec.explain.words import span_of
 from hastec.options import Effort, Options
 from hastec.plan import Plan
-from hastec.text import counted
+from hastec.text import counted, duration
 from hastec.tune.records import Record, Status
 
 QUIET = 2.0
@@ -63,8 +62,7 @@ def run(args: argparse.Namespace) -> Answer:
         where = plan.pin(folder(args.lock) if args.lock else None)
         lines.append(f"  pinned in {where}; HASTE_LOCKED=1 takes it from there")
         data["lock"] = str(where)
-    told = (*plan.notes, *(plan.decided.notes if plan.decided is not None else ()))
-    return Answer("\n".join(lines), data, tuple(Problem(note, source) for note in told))
+    return Answer("\n".join(lines), data, told(plan))
 
 
 @dataclass(slots=True)
@@ -96,7 +94,7 @@ def _shown(plan: Plan) -> list[str]:
     tried = counted(plan.decided.measured if plan.decided is not None else 0, "new measurement")
     lines = [f"{plan.run.graph.name} on {where}: {tried}, {counted(len(records), 'record')}"]
     for region, seconds in plan.measured.items():
-        lines.append(f"  {region}: {span_of(seconds)}")
+        lines.append(f"  {region}: {duration(seconds)}")
     for name, fmt in plan.formats.items():
         if not fmt.dense:
             lines.append(f"  {name}: {fmt}")

@@ -6,13 +6,13 @@ from math import prod
 
 from hastec.explain.report import Rejected, TableReport
 from hastec.explain.subject import Subject
-from hastec.explain.words import amount
 from hastec.ir.format import Format
 from hastec.ir.graph import Decision, Graph, Node, Param
 from hastec.ir.show import show_param
 from hastec.passes.bound import table_name
 from hastec.passes.catalogue import offers
 from hastec.passes.choice import unplaced
+from hastec.text import amount
 
 
 def table_reports(subject: Subject) -> tuple[TableReport, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from hastec.explain.report import Dense, RegionReport, Rejected, Report, Sparse, TableReport
 from hastec.explain.tables import bytes_in_words
-from hastec.explain.words import RESOURCES, amount, share, shortened, span_of, wrapped
-from hastec.text import counted, listed
+from hastec.explain.words import RESOURCES, share, shortened, wrapped
+from hastec.text import amount, counted, duration, listed
 
 COLUMNS = 100
 LINES = 50
@@ -73,9 +73,9 @@ def _region(region: RegionReport, rejected: int) -> Iterator[str]:
     lines = " | ".join(f"line {n}: {text}" for n, text in region.lines)
     yield from _entry(region.name, lines)
     yield from _entry("schedule", "; ".join(region.words), 4)
-    parts = ", ".join(f"{n} {span_of(s)}" for n, s in region.cost.parts if s > 0)
-    told = f"{span_of(region.cost.seconds)} predicted, bound by {RESOURCES[region.cost.bound]}"
-    measured = f"{span_of(region.measured)} measured; " if region.measured is not None else ""
+    parts = ", ".join(f"{n} {duration(s)}" for n, s in region.cost.parts if s > 0)
+    told = f"{duration(region.cost.seconds)} predicted, bound by {RESOURCES[region.cost.bound]}"
+    measured = f"{duration(region.measured)} measured; " if region.measured is not None else ""
     yield from _entry("time", f"{measured}{told} ({parts})", 2)
     yield from _entry("bytes", _bytes(region))
     if region.dense is not None:
@@ -99,7 +99,7 @@ def _bytes(region: RegionReport) -> str:
 
 
 def _dense(dense: Dense) -> str:
-    text = f"with dense tables {span_of(dense.seconds)} predicted, {amount(dense.bytes)}"
+    text = f"with dense tables {duration(dense.seconds)} predicted, {amount(dense.bytes)}"
     match dense.wins_at:
         case None if dense.table:
             return f"{text}; never faster, however full {dense.table} is"
@@ -112,7 +112,7 @@ def _dense(dense: Dense) -> str:
 
 
 def _sparse(sparse: Sparse) -> str:
-    text = f"with {sparse.table} as {sparse.format} {span_of(sparse.seconds)} predicted"
+    text = f"with {sparse.table} as {sparse.format} {duration(sparse.seconds)} predicted"
     if sparse.wins_below is None:
         return f"{text}; never faster, however empty {sparse.table} is"
     return f"{text}; faster below {share(sparse.wins_below)} entries in {sparse.table}"

@@ -100,23 +100,6 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
 
 
 # --------------------------------------------------------------------------------------- amounts
-def amount(count: float) -> str:
-    """Return a number of bytes: ``640 B``, ``27.4 MiB``."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.4g} TiB"
-
-
-def span_of(seconds: float) -> str:
-    """Return a time: ``8.4 us``, ``1.24 ms``, ``3.1 s``."""
-    for unit, factor in (("us", 1e6), ("ms", 1e3)):
-        if seconds * factor < 999.5:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
 def share(part: float) -> str:
     """Return a share: ``9.98 %``."""
     return f"{100 * part:.3g} %"

@@ -58,7 +58,7 @@ def test_a_cache_is_carried(filled: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def taken_size() -> str:
-    from hastec.explain.words import amount
+    from hastec.text import amount
 
     return amount(hastec("cache", "--json").data["bytes"])
 
