@@ -21,8 +21,8 @@ def test_defaults() -> None:
     options = Options.from_environment({})
     assert options.cache_dir is None and options.dump_dir is None
     assert options.cache_limit == 4 * 2**30
-    assert (options.tune_effort, options.tune_budget, options.tune_seed) == (Effort.QUICK, 60.0, 0)
-    assert options.check is Check.PLAN
+    assert (options.tune_effort, options.tune_budget, options.tune_seed) == (Effort.QUICK, 10.0, 0)
+    assert options.check is Check.PLAN and not options.tune
     assert options.lock_file == Path("haste.lock")
     assert options.progress and options.color and not options.locked and not options.debug
     assert {o.source for o in options.origins} == {"default"}
@@ -40,6 +40,7 @@ VALUES: dict[str, tuple[str, Override]] = {
     "HASTE_CACHE_LIMIT": ("512MiB", 512 * 2**20),
     "HASTE_CACHE_TRUST": ("yes", True),
     "HASTE_SKIP_CACHE": ("1", True),
+    "HASTE_TUNE": ("1", True),
     "HASTE_TUNE_EFFORT": ("FULL", Effort.FULL),
     "HASTE_TUNE_BUDGET_SECONDS": ("2.5", 2.5),
     "HASTE_TUNE_SEED": ("7", 7),
@@ -128,8 +129,8 @@ def test_an_unknown_argument_is_refused_with_a_guess() -> None:
 
 
 def test_unknown_variables_are_reported() -> None:
-    options = Options.from_environment({"HASTE_TUNE": "1", "HASTE_A": "", "HOME": "/"})
-    assert options.unknown == ("HASTE_A", "HASTE_TUNE")
+    options = Options.from_environment({"HASTE_TUNED": "1", "HASTE_A": "", "HOME": "/"})
+    assert options.unknown == ("HASTE_A", "HASTE_TUNED")
 
 
 def test_importing_it_is_light() -> None:
