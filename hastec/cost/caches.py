@@ -115,7 +115,7 @@ class Caches:
         size = self.kernel.table(table).dtype.bytes
         elements = prod(self.extent.get(d, 1) for d in v.digits)
         mine = elements * size * self.inside.get(v.id, self.inside.get(pointer, 1.0))
-        inner = self.kernel.grid[-1][0] if self.kernel.grid else ""
+        inner = next((d for d, n in reversed(self.kernel.grid) if self.probe.extent(n) > 1), "")
         if inner and not self.varies(pointer, inner)[0]:
             return mine
         total = mine * self.probe.programs()
@@ -129,6 +129,11 @@ class Caches:
         far = max(0.0, 1.0 - self.target.l2 * 0.7 / max(1.0, footprint))
         out = max(0.0, 1.0 - LAST / max(1.0, footprint))
         return near * slot("line") + far * slot("far") + out * slot("out")
+
+    def counted(self, value: ValueId) -> bool:
+        """Whether a number is read from memory, or made of such."""
+        op = self.probe.values[value].op
+        return isinstance(op, Load) or any(self.counted(a) for a in arguments(op))
 
     def varies(self, value: ValueId, digit: str) -> tuple[bool, bool]:
         """Return whether an address depends on a coordinate, and whether through memory."""

@@ -31,6 +31,8 @@ LOOP_WEIGHT = 16
 """How many iterations a loop is taken to have."""
 SLOW = ("exp", "exp2", "log", "log2", "sin", "cos", "erf", "div", "mod", "sqrt", "rsqrt")
 SLOW_COST = 12
+GATHER = 4
+"""What a read from scattered addresses costs beside its elements."""
 
 
 class Strides:
@@ -159,7 +161,7 @@ def _cost(
     rest = prod(extent[d] for d in digits if d != lanes)
     pointer = _pointer(stmt)
     if pointer is not None and strides.of(pointer, lanes) not in (0, 1) and not _unit(stmt, lanes):
-        return rest * extent[lanes] * 1.2
+        return rest * (GATHER + 1.2 * extent[lanes])
     vectors = ceil(extent[lanes] * _bits(stmt, values) / bits)
     return rest * vectors * _work(stmt)
 

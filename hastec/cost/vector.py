@@ -44,12 +44,16 @@ from hastec.target import Target
 
 LONG = ("exp", "exp2", "log", "log2", "sin", "cos", "erf")
 ROOTS = ("div", "mod", "sqrt", "rsqrt")
+FORESEEN = 32
+"""Iterations after which the end of a loop comes as a surprise."""
+WINDOW = 400
+"""Instructions a processor has under way at once."""
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
     """What one run of a block takes: vector and other instructions, loads, cycles waited for cache
-    lines, cycles of loops inside, and the bytes of each array touched.
+    lines, cycles of long loops inside, and cycles that short ones take one step after the other.
     """
 
     vector: float = 0.0
@@ -57,7 +61,22 @@ class _Work:
     loads: float = 0.0
     lines: float = 0.0
     nested: float = 0.0
+    serial: float = 0.0
     kinds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def instructions(self) -> float:
+        """Instructions of all kinds."""
+        return self.vector + self.scalar + self.loads
+
+    def join(self, other: _Work, times: float = 1.0) -> None:
+        """Count what ``times`` runs of another block take as part of this one."""
+        self.vector += other.vector * times
+        self.scalar += other.scalar * times
+        self.loads += other.loads * times
+        self.lines += other.lines * times
+        self.nested += other.nested * times
+        self.serial += other.serial * times
 
     def add(self, kind: str, vector: float = 0.0, scalar: float = 0.0, loads: float = 0.0) -> None:
         """Count instructions of a kind."""
@@ -94,26 +113,22 @@ class _Cycles:
     # ------------------------------------------------------------------------------- blocks
     def program(self) -> float:
         """Return the cycles of one program."""
-        return self.block(self.kernel.body, 1.0, "") + self.target.slot("program")
-
-    def block(self, body: tuple[Stmt, ...], times: float, loop: str) -> float:
-        """Return the cycles of one run of a block, which runs ``times`` times a program."""
-        work = self.work(body, times, loop)
-        for kind, slots in work.kinds.items():
-            self.kinds[kind] = self.kinds.get(kind, 0.0) + slots * times
-        return work.nested + self.slowest(work)
+        work = self.work(self.kernel.body, 1.0, "")
+        beside = max(1.0, WINDOW / max(1.0, work.instructions))
+        most = max(self.slowest(work), work.serial / beside)
+        return work.nested + most + self.target.slot("program")
 
     def slowest(self, work: _Work) -> float:
         """Return the cycles of what is not in loops inside."""
         slot = self.target.slot
-        every = work.vector + work.scalar + work.loads
         return max(
             work.vector / slot("vectors"),
-            every / slot("width"),
+            work.instructions / slot("width"),
             work.loads / slot("loads") + work.lines,
         )
 
     def work(self, body: tuple[Stmt, ...], times: float, loop: str) -> _Work:
+        """Return what one run of a block takes, which runs ``times`` times a program."""
         work = _Work()
         for stmt in body:
             match stmt:
@@ -122,22 +137,35 @@ class _Cycles:
                 case Store():
                     self.store(work, stmt, loop)
                 case If(_, inner):
-                    work.nested += self.block(inner, times, loop)
+                    work.join(self.work(inner, times, loop))
                 case For():
-                    work.nested += self.loop(stmt, times)
+                    self.loop(work, stmt, times)
                 case _ as never:
                     assert_never(never)
+        for kind, slots in work.kinds.items():
+            self.kinds[kind] = self.kinds.get(kind, 0.0) + slots * times
         return work
 
-    def loop(self, loop: For, times: float) -> float:
-        """Return the cycles of a loop: its iterations, a last one under masks, and leaving it."""
+    def loop(self, work: _Work, loop: For, times: float) -> None:
+        """Add a loop: its iterations, a last one under masks, and leaving it.
+
+        A processor foresees the end of a loop that is short and always as long. What it does in
+        a short loop overlaps with what it does before and after.
+        """
         slot = self.target.slot
         trips = max(0.0, self.probe.number(loop.hi) - self.probe.number(loop.lo))
-        one = self.block(loop.body, times * trips, loop.digit) + slot("loop")
-        one = max(one, self.chain(loop))
-        if self.masked(loop):
-            return (trips - 0.5) * one + slot("tail") + slot("leave")
-        return trips * one + slot("leave")
+        uneven, masked = self.caches.counted(loop.hi), self.masked(loop)
+        body = self.work(loop.body, times * trips, loop.digit)
+        body.scalar += slot("loop")
+        work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
+        work.nested += slot("tail") if masked else 0.0
+        if masked and uneven:
+            trips -= 0.5
+        if trips * body.instructions < WINDOW and not body.nested:
+            work.join(body, trips)
+            work.serial += trips * self.chain(loop)
+        else:
+            work.nested += trips * (body.nested + max(self.slowest(body), self.chain(loop)))
 
     def masked(self, loop: For) -> bool:
         """Whether a loop's last iteration may be a part of one only."""

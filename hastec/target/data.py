@@ -78,7 +78,7 @@ CPU = Target(
     slots=(
         ("width", 4.5), ("vectors", 2.0), ("loads", 2.0), ("uniform", 0.5), ("gather", 0.65),
         ("narrow", 9.0), ("exp", 16.0), ("divide", 16.0), ("loop", 0.5), ("leave", 14.0),
-        ("tail", 10.0), ("program", 8.0), ("line", 1.2), ("far", 4.0), ("out", 12.0),
+        ("tail", 5.0), ("program", 8.0), ("line", 0.45), ("far", 6.5), ("out", 12.0),
     ),
 )  # fmt: skip
 
