@@ -90,31 +90,38 @@ def _along_output(
     facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target
 ) -> Iterator[_Shape]:
     row, position = _row(facts, vector), _position(facts, vector)
-    for vectors in (1, 2, 4, 8):
-        lanes = _lanes(vector, vectors * target.lanes)
-        if vectors > 1 and lanes <= _lanes(vector, vectors // 2 * target.lanes):
-            break
-        if position is not None:
-            for positions in (1, 2, 4):
-                if vectors * positions <= 8:
-                    yield _Shape(vector, lanes, row, 1, position, positions)
-        else:
+    many = row is not None and row.number != 1
+    for vectors, lanes in _widths(vector, target, (1, 2, 4, 8)):
+        if position is None:
             yield _Shape(vector, lanes, row, 1)
-        for rows in (4, 6, 8) if row is not None and row.number != 1 else ():
-            if vectors * rows <= MOST_STATES and not _walked(facts):
+            if many and vectors == 1:
+                yield _Shape(vector, lanes, row, 4)
+            continue
+        for positions in (1, 2, 4):
+            if vectors * positions <= 8:
+                yield _Shape(vector, lanes, row, 1, position, positions)
+        for rows in (4, 6, 8) if many and not _walked(facts) else ():
+            if vectors * rows <= MOST_STATES:
                 yield _Shape(vector, lanes, row, rows)
                 yield _Shape(vector, lanes, row, rows, inner=True)
 
 
 def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) -> Iterator[_Shape]:
     row = _row(facts, vector)
-    for vectors in (1, 2, 4):
-        lanes = _lanes(vector, vectors * target.lanes)
-        if vectors > 1 and lanes <= _lanes(vector, vectors // 2 * target.lanes):
-            break
-        for rows in (1, 4) if row is not None and row.number != 1 else (1,):
-            if rows == 1 or not _walked(facts):
-                yield _Shape(vector, lanes, row, rows)
+    many = row is not None and row.number != 1 and not _walked(facts)
+    for _, lanes in _widths(vector, target, (1, 2, 4)):
+        for rows in (1, 4) if many else (1,):
+            yield _Shape(vector, lanes, row, rows)
+
+
+def _widths(f: AxisFacts, target: Target, counts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Yield numbers of vectors with the lanes they hold, as long as more vectors hold more."""
+    last = 0
+    for count in counts:
+        lanes = _lanes(f, count * target.lanes)
+        if lanes > last:
+            yield count, lanes
+        last = lanes
 
 
 def _lanes(f: AxisFacts, wanted: int) -> int:
