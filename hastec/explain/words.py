@@ -28,6 +28,8 @@ def in_words(schedule: Schedule, graph: Graph) -> tuple[str, ...]:
         found.append(f"{schedule.threads} threads a program")
     if schedule.stages > 1:
         found.append(f"up to {schedule.stages} iterations of loads in flight")
+    if schedule.unroll > 1:
+        found.append(f"{schedule.unroll} iterations of innermost loops written out")
     if schedule.early:
         found.append(f"registers merged in every iteration for {_places(schedule.early, graph)}")
     if schedule.ones:
@@ -47,6 +49,7 @@ def _axis_name(axis: Axis, graph: Graph, schedule: Schedule) -> str:
 
 def _spread(axis: Axis, schedule: Schedule) -> str:
     parts = [_digit(schedule.digit(name)) for name, _ in reversed(axis.digits)]
+    parts += ["no remainder"] if axis.exact and len(parts) > 1 else []
     return ", ".join(parts) or "a single one"
 
 
