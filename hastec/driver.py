@@ -166,7 +166,7 @@ class Program:
         tune: bool | None = None,
         progress: Progress | None = None,
     ) -> Plan:
-        notes = tuple(replace(d, severity="warning") for d in missing(self.graph))
+        notes = tuple(replace(d, severity="warning") for d in missing(self.graph, self.setup.registry))
         if notes:
             setup = self.setup
             sizes = settled(self.graph, tables, known.sizes)

@@ -42,10 +42,10 @@ def pass_line(
     ``refuse`` says why the backend cannot hold a kernel; ``choice`` was decided beforehand.
     """
     return (
-        Check(),
+        Check(registry),
         Normalise(),
         Patterns(),
-        ChooseFormats(target, given, stats),
+        ChooseFormats(target, given, stats, registry=registry),
         Fuse(),
         Tile(target, stats, sizes, registry, refuse=refuse, choice=choice),
         LayOut(registry),

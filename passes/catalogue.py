@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from hastec.ir.format import CodeSpec, Coord, Format, LevelSpec, Part
+from hastec.ir.format import RAW, CodeSpec, Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Param
+from hastec.levels.registry import Registry, default_registry
 from hastec.levels.stats import Stats
 from hastec.target import Target
 
-BLOCKS = ((16, 16), (32, 32), (64, 64))
+BLOCKS = ((1, 16), (16, 16), (32, 32), (64, 64))
 """Blocks whose fill decides whether they are offered."""
 SLICE = 32
 """Rows of a slice: one a lane."""
@@ -95,15 +96,15 @@ def widths(columns: int) -> tuple[int, ...]:
     return tuple(n * least for n in PIECES if n * least < columns)
 
 
-def bsr(block: int) -> Format:
-    """Return block sparse rows with square blocks."""
+def bsr(rows: int, columns: int) -> Format:
+    """Return block sparse rows."""
     levels = (
-        _level("dense", Coord("i", "/", block)),
-        _level("compressed", Coord("j", "/", block)),
-        _level("dense", Coord("i", "%", block)),
-        _level("dense", Coord("j", "%", block)),
+        _level("dense", Coord("i", "/", rows)),
+        _level("compressed", Coord("j", "/", columns)),
+        _level("dense", Coord("i", "%", rows)),
+        _level("dense", Coord("j", "%", columns)),
     )
-    arguments = (("r", block), ("c", block))
+    arguments = (("r", rows), ("c", columns))
     return Format("bsr", ("i", "j"), (Part(levels),), arguments=arguments)
 
 
@@ -125,9 +126,11 @@ def nm(keep: int, group: int) -> Format:
     return Format("nm", ("i", "j"), (part,), arguments=arguments)
 
 
-def offers(param: Param, stats: Stats | None, target: Target) -> Iterator[Offer]:
-    """Yield every format for a static sparse table on a target."""
-    size = param.dtype.bytes
+def offers(
+    param: Param, stats: Stats | None, target: Target, registry: Registry | None = None
+) -> Iterator[Offer]:
+    """Yield every format for a static sparse table on a target, its values coded as declared."""
+    size = _width(param, registry or default_registry())
     if len(param.shape) < 2:
         yield Offer(compressed_format(len(param.shape)), 0.0)
         return
@@ -137,11 +140,20 @@ def offers(param: Param, stats: Stats | None, target: Target) -> Iterator[Offer]
     yield Offer(dense_format(len(param.shape)), float(rows * columns * size))
     yield Offer(csr(narrow), entries * (size + width) + 4.0 * rows)
     if target.threads != (1,):
-        unit = max(1, 16 // max(size, 2))
+        unit = max(1, 16 // max(param.dtype.bytes, 2))
         yield from _slices(stats, entries, size, width, narrow, unit)
     yield Offer(bitmap(), entries * size + rows * columns / 4)
     yield from _blocks(stats, entries, size)
     yield _chosen(stats, rows, columns, size)
+
+
+def _width(param: Param, registry: Registry) -> float:
+    """Return the bytes an entry's value takes."""
+    codes = [p.values for p in param.format.parts] if param.format is not None else []
+    if not codes or codes[0] == RAW or codes[0].name not in registry.values:
+        return float(param.dtype.bytes)
+    code = registry.values[codes[0].name](codes[0], param.dtype)
+    return code.word.bits / 8 / code.per_word
 
 
 def _extents(stats: Stats | None) -> tuple[int, int, float]:
@@ -154,7 +166,7 @@ def _extents(stats: Stats | None) -> tuple[int, int, float]:
 
 
 def _slices(
-    stats: Stats | None, entries: float, size: int, width: int, narrow: str, unit: int
+    stats: Stats | None, entries: float, size: float, width: int, narrow: str, unit: int
 ) -> Iterator[Offer]:
     codes = [(CodeSpec(narrow), float(width), 1.0)]
     if size <= 2:
@@ -170,7 +182,7 @@ def _slices(
             yield Offer(fmt, entries * padding * more * (size + word))
 
 
-def _delta(stats: Stats | None, size: int) -> tuple[CodeSpec, float, float]:
+def _delta(stats: Stats | None, size: float) -> tuple[CodeSpec, float, float]:
     """Return the width of differences that takes the fewest bytes: code, bytes, growth."""
     found = []
     for bits in (4, 8):
@@ -180,23 +192,24 @@ def _delta(stats: Stats | None, size: int) -> tuple[CodeSpec, float, float]:
     return CodeSpec("delta", (("bits", bits),)), bits / 8, growth
 
 
-def _blocks(stats: Stats | None, entries: float, size: int) -> Iterator[Offer]:
-    for block in (16, 32, 64):
-        filled = ASSUMED_DENSITY if stats is None else _fill(stats, block)
+def _blocks(stats: Stats | None, entries: float, size: float) -> Iterator[Offer]:
+    for rows, columns in BLOCKS:
+        filled = ASSUMED_DENSITY if stats is None else _fill(stats, rows, columns)
         stored = entries / max(filled, 1e-9)
-        reason = "" if filled >= 0.5 else f"blocks of {block} are only {filled:.0%} full"
-        yield Offer(bsr(block), stored * size + 4 * stored / block**2, reason)
+        reason = "" if filled >= 0.5 else f"blocks of {rows} x {columns} are {filled:.0%} full"
+        yield Offer(bsr(rows, columns), stored * size + 4 * stored / (rows * columns), reason)
 
 
-def _fill(stats: Stats, block: int) -> float:
-    return max((b.fill for b in stats.blocks if (b.rows, b.columns) == (block, block)), default=0.0)
+def _fill(stats: Stats, rows: int, columns: int) -> float:
+    found = (b.fill for b in stats.blocks if (b.rows, b.columns) == (rows, columns))
+    return max(found, default=0.0)
 
 
 def _fillers(stats: Stats, bits: int) -> float:
     return max((f.rate for f in stats.fillers if f.bits == bits), default=0.1)
 
 
-def _chosen(stats: Stats | None, rows: int, columns: int, size: int) -> Offer:
+def _chosen(stats: Stats | None, rows: int, columns: int, size: float) -> Offer:
     fits = stats is not None and stats.sampled == 1 and _keeps(stats, 2, 4)
     groups = rows * ((columns + 3) // 4)
     reason = "" if fits else "more than 2 of some 4 neighbours are entries"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from hastec.diag import Diagnostic, HasteError, Span
@@ -21,6 +21,7 @@ from hastec.ir.graph import (
     Update,
     walk,
 )
+from hastec.levels.registry import Registry, default_registry
 
 NOT_LOWERED = "HST5001"
 _LATER: dict[Time, int] = {"static": 0, "request": 1, "step": 2}
@@ -33,26 +34,31 @@ class Check:
     Raises HasteError HST5001 with every construct that the backends cannot compile.
     """
 
+    registry: Registry = field(default_factory=default_registry)
+
     name: ClassVar[str] = "check"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.TYPED})
     gives: ClassVar[frozenset[Form]] = frozenset()
 
     def run(self, graph: Graph) -> Graph:
         """Return ``graph`` if the backends can compile all of it."""
-        found = tuple(missing(graph))
+        found = tuple(missing(graph, self.registry))
         if found:
             raise HasteError(*found)
         return graph
 
 
-def missing(graph: Graph) -> Iterator[Diagnostic]:
-    """Yield one diagnostic for each construct without a lowering."""
+def missing(graph: Graph, registry: Registry | None = None) -> Iterator[Diagnostic]:
+    """Yield one diagnostic for each construct without a lowering; ``registry`` holds the levels
+    and codes that have one (those that come with the compiler unless given).
+    """
+    registry = registry or default_registry()
     for node in graph.nodes:
         what = _construct(graph, node)
         if what:
             yield _diagnostic(what, node.span)
     for param in graph.params:
-        what = _table(param)
+        what = _table(param, registry)
         if what:
             yield _diagnostic(what, param.span)
 
@@ -75,7 +81,7 @@ def _construct(graph: Graph, node: Node) -> str:
             return ""
 
 
-def _table(param: Param) -> str:
+def _table(param: Param, registry: Registry) -> str:
     if param.dtype.stores_only:
         return f"the element type {param.dtype} of {param.name}"
     fmt = param.format
@@ -83,8 +89,11 @@ def _table(param: Param) -> str:
         return ""
     if fmt.cut is not None:
         return f"the run-time cut in the format of {param.name}"
-    codes = [p.values.name for p in fmt.parts if p.values.name != "raw"]
-    return f"the value code {codes[0]} of {param.name}" if codes else ""
+    codes = [p.values.name for p in fmt.parts if p.values.name not in registry.values]
+    levels = [lv.kind for p in fmt.parts for lv in p.levels if lv.kind not in registry.levels]
+    if codes:
+        return f"the value code {codes[0]} of {param.name}"
+    return f"the level {levels[0]} of {param.name}" if levels else ""
 
 
 def _diagnostic(what: str, span: Span | None) -> Diagnostic:

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from hastec.ir.format import Format
+from hastec.diag import HasteError
+from hastec.ir.format import RAW, CodeSpec, Format
 from hastec.ir.forms import Form, kept_tables
 from hastec.ir.graph import Decision, Graph, Node, NodeId, Param, Present
+from hastec.levels.formats import bind_format
+from hastec.levels.registry import Registry, default_registry
 from hastec.levels.stats import Stats
 from hastec.passes.bound import table_name
 from hastec.passes.catalogue import Offer, compressed_format, dense_format, offers
 from hastec.target import Target
 from hastec.text import amount
 
+PLAIN = CodeSpec("i32")
+"""The index code of formats that name none."""
 SHORTLIST = 5
 """How many formats of a table are priced on their schedules."""
 
@@ -33,6 +38,7 @@ class ChooseFormats:
     given: Mapping[str, Format] = field(default_factory=dict)
     stats: Mapping[str, Stats] = field(default_factory=dict)
     shortlist: int = SHORTLIST
+    registry: Registry = field(default_factory=default_registry)
 
     name: ClassVar[str] = "formats"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.NORMAL})
@@ -67,7 +73,7 @@ class ChooseFormats:
         """Return the format that is not ours to choose, if there is one."""
         if param is None or param.role == "out":
             return dense_format(len(node.shape or ()))
-        if param.format is not None:
+        if param.format is not None and not (param.sparse and _open(param.format)):
             return param.format
         if param.name in self.given:
             return self.given[param.name]
@@ -75,14 +81,16 @@ class ChooseFormats:
             return dense_format(len(param.shape))
         if param.time == "static":
             return None
-        return compressed_format(len(param.shape))
+        return _coded(compressed_format(len(param.shape)), param)
 
     def _shortlist(
         self, graph: Graph, node: Node, param: Param
     ) -> tuple[tuple[Offer, ...], Decision]:
         """Return the formats of a static table with the fewest bytes, and what was left out."""
         stats = self.stats.get(param.name)
-        found = sorted(offers(param, stats, self.target), key=lambda o: o.bytes)
+        found = sorted(offers(param, stats, self.target, self.registry), key=lambda o: o.bytes)
+        if param.format is not None:
+            found = [self._with_codes(o, param) for o in found]
         able = [o for o in found if not o.reason and not self._hides(graph, node, o)]
         kept = able[: self.shortlist]
         # A dense table is always priced: it says at which density it would win.
@@ -94,10 +102,37 @@ class ChooseFormats:
         sizes = ", ".join(f"{o.format.name} {amount(o.bytes)}" for o in kept)
         return tuple(kept), Decision(f"formats of {param.name}", names, sizes, tuple(left))
 
+    def _with_codes(self, offer: Offer, param: Param) -> Offer:
+        """Return an offer with the codes a table is declared with, refused if they do not fit."""
+        fmt = _coded(offer.format, param)
+        try:
+            bind_format(fmt, param.name, param.dtype, param.shape, self.registry)
+        except HasteError as error:
+            return replace(offer, format=fmt, reason=offer.reason or error.diagnostics[0].message)
+        return replace(offer, format=fmt)
+
     def _hides(self, graph: Graph, node: Node, offer: Offer) -> bool:
         """Whether a program asks which entries are present and the format does not say."""
         asked = any(isinstance(n.op, Present) and n.op.table == node.id for n in graph.nodes)
         return asked and offer.format.dense
+
+
+def _open(fmt: Format) -> bool:
+    """Whether a declared format names codes only, and leaves the levels to the compiler."""
+    return any(not part.levels for part in fmt.parts)
+
+
+def _coded(fmt: Format, param: Param) -> Format:
+    """Return a format with the codes that a table is declared with."""
+    if param.format is None:
+        return fmt
+    (asked,) = param.format.parts
+    parts = []
+    for part in fmt.parts:
+        index = part.index if asked.index == PLAIN else asked.index
+        values = part.values if asked.values == RAW else asked.values
+        parts.append(replace(part, index=index, values=values))
+    return replace(fmt, parts=tuple(parts))
 
 
 def _likes(graph: Graph, formats: Mapping[NodeId, Format]) -> dict[NodeId, Format]:

@@ -36,10 +36,13 @@ class LayOut:
 
 
 def _placed(fmt: Format, layouts: tuple[Layout, ...]) -> Format:
-    """Return a format with the order its layouts have; leading dimensions are not its own."""
+    """Return a format with the levels and the order its layouts have; leading dimensions, which it
+    does not name, are not its own.
+    """
     parts = []
     for part, layout in zip(fmt.parts, layouts, strict=True):
-        lead = len(layout.levels) - len(part.levels)
+        specs = tuple(level.spec for level in layout.levels)
+        lead = sum(spec.coord.dim not in fmt.dims for spec in specs)
         own = (replace(d, level=d.level - lead) for d in layout.order if d.level >= lead)
-        parts.append(replace(part, order=tuple(own)))
+        parts.append(replace(part, levels=specs[lead:], order=tuple(own)))
     return replace(fmt, parts=tuple(parts))

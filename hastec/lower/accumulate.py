@@ -225,6 +225,8 @@ def _dot(
     over = tuple(d for d in nest.tile if d in a.digits and d in b.digits)
     if not over:
         raise Refused("a matrix product needs a tile of the summed rank in both factors")
+    if any(d in a.digits for d in b.digits if d not in over):
+        raise Refused("both factors of a matrix product vary with a tile that is not summed")
     needed = [m for m in masks if not (_zero(c, left, m) or _zero(c, right, m))]
     mask = k.conj(needed)
     if mask is not None:

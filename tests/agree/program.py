@@ -128,17 +128,18 @@ def _pack(bound: Bound, node: NodeId, fmt: Format, table: Table) -> None:
     packed = pack(layouts, entries(table, fmt.dense, fill, dtype), bound.sizes)
     bound.sizes.update(packed.sizes())
     bound.arrays.update((k, as_numpy(v)) for k, v in packed.named().items())
-    if not fmt.dense:
-        bound.oracle[name] = held(table, unpack(packed, bound.sizes), fill)
+    if not fmt.dense or any(part.values.name != "raw" for part in fmt.parts):
+        bound.oracle[name] = held(unpack(packed, bound.sizes), fill, dtype)
 
 
-def held(table: Table, found: Entries, fill: float) -> Table:
-    """Return a table with the presence its format gives it."""
+def held(found: Entries, fill: float, dtype: DType) -> Table:
+    """Return a table as its format holds it: the entries that are there, as they are coded."""
+    where = tuple(as_numpy(c) for c in found.coords)
     present = np.zeros(found.shape, np.bool_)
-    present[tuple(as_numpy(c) for c in found.coords)] = True
-    values = np.asarray(table.values)
-    if table.present is not None:
-        values = np.where(table.present, values, np.asarray(fill, values.dtype))
+    present[where] = True
+    stored = plain(as_numpy(found.values), dtype)
+    values = np.full(found.shape, fill, stored.dtype)
+    values[where] = stored
     return Table(values, present, fill)
 
 
