@@ -190,7 +190,9 @@ class _Tally:
 
     def _touch(self, table: str, pointer: ValueId, v: Value, times: float, run: float) -> None:
         size = self.kernel.table(table).dtype.bytes
-        elements = prod(d.extent or 1 for d in self._digits(v))
+        elements = prod(
+            self.probe.distinct(pointer, d.name, d.extent or 1) for d in self._digits(v)
+        )
         self.touched[table] = self.touched.get(table, 0.0) + elements * size * times
         self.lines += self._lines(pointer, v, size, run) * times
 

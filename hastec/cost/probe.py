@@ -101,6 +101,20 @@ class Probe:
             return False
         return any(self.gathers(a, digit) for a in arguments(v.op))
 
+    def distinct(self, pointer: ValueId, digit: str, extent: int) -> float:
+        """Return how many different addresses the coordinates of a digit give.
+
+        Looked at in powers of two: what a quotient or remainder of a coordinate leaves.
+        """
+        if self.gathers(pointer, digit):
+            return float(extent)
+        start, count, step = self._offset(pointer, {}), 1.0, 1
+        while step < extent:
+            if self._offset(pointer, {digit: float(step)}) != start:
+                count *= 2
+            step *= 2
+        return min(count, float(extent))
+
     def stride(self, pointer: ValueId, digit: str) -> float:
         """Return how many elements apart neighbours along a digit lie."""
         return self._offset(pointer, {digit: 1.0}) - self._offset(pointer, {})
