@@ -87,7 +87,7 @@ class TableValue:
             pairs = zip(self.packed.parts, layouts, strict=True)
             if all(alike(part.layout, layout) for part, layout in pairs):
                 return self.packed.under(layouts)
-            found = recoded(self.packed, layouts)
+            found = recoded(self.packed, layouts, sizes)
             if found is not None:
                 return found
         return pack(layouts, self.entries(), sizes, budget, split)
