@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from hastec.diag import InternalError
+from hastec.diag import HasteError, InternalError
 from hastec.ir.forms import Form, check
 from hastec.ir.graph import Graph
 from hastec.ir.verify import verify_graph
@@ -39,12 +39,24 @@ def run_passes(
     for observer in observers:
         observer(0, "build", graph)
     for number, step in enumerate(passes, start=1):
-        graph = step.run(graph)
-        graph = replace(graph, passed=(*graph.passed, step.name))
-        if verify:
-            verify_graph(graph)
-            for form in sorted(step.gives, key=lambda f: f.value):
-                check(form, graph)
+        graph = _behind(step, graph, verify)
         for observer in observers:
             observer(number, step.name, graph)
     return graph
+
+
+def _behind(step: Pass, graph: Graph, verify: bool) -> Graph:
+    """Return the graph behind a pass; what goes wrong inside is told to be there."""
+    try:
+        made = step.run(graph)
+        made = replace(made, passed=(*made.passed, step.name))
+        if verify:
+            verify_graph(made)
+            for form in sorted(step.gives, key=lambda f: f.value):
+                check(form, made)
+    except HasteError:
+        raise
+    except Exception as error:
+        error.add_note(f"in pass {step.name}, on kernel {graph.name}")
+        raise
+    return made

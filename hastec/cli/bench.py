@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from hastec.arrays import torch_module
+from hastec.arrays import array, nbytes, torch_module
 from hastec.cli.answer import Answer, Problem
 from hastec.cli.arguments import Parser, add_bindings, add_program, add_sizes, one_of
 from hastec.cli.bindings import read_bindings, require
@@ -52,16 +52,25 @@ def run(args: argparse.Namespace) -> Answer:
 def calls(plan: Plan, inputs: Mapping[str, object]) -> list[Callable[[], object]]:
     """Return calls of a plan on copies of its inputs that do not fit the cache of a GPU together;
     on a CPU one call.
+
+    Only dense floats are copied: index and sparse tables are checked when they are first seen, and
+    nothing may wait for the device while a graph is captured.
     """
-    if not plan.setup.device.name.startswith("cuda"):
+    if not _on_gpu(plan):
         return [partial(plan, **inputs)]
-    tensor = torch_module().Tensor
-    size = sum(x.nbytes for x in inputs.values() if isinstance(x, tensor))
+    dense = {n: x for n, x in inputs.items() if _is_dense_float(plan, n, x)}
+    size = sum(nbytes(array(x)) for x in dense.values())
     copies = [
-        {n: x.clone() if isinstance(x, tensor) else x for n, x in inputs.items()}
+        {**inputs, **{n: torch_module().Tensor.clone(x) for n, x in dense.items()}}
         for _ in range(copies_for(size))
     ]
     return [partial(plan, **mine) for mine in copies]
+
+
+def _is_dense_float(plan: Plan, name: str, given: object) -> bool:
+    param = next((p for p in plan.run.graph.params if p.name == name), None)
+    plain = param is not None and param.dtype.is_float and not param.sparse
+    return plain and isinstance(given, torch_module().Tensor)
 
 
 def _least(report: Report) -> float | None:

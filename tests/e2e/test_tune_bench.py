@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
+from hastec.cli.bench import calls
+from hastec.cli.bindings import read_bindings
+from hastec.diag import Source
+from hastec.driver import compile
 from tests.e2e.shell import bind, example, hastec
 
 TABLES = bind("W=random:48x40@0.2", "b=random")
@@ -66,3 +74,38 @@ def test_tuning_needs_all_sizes() -> None:
 def test_a_bad_effort() -> None:
     done = hastec("tune", example("linear"), "--effort", "ful")
     assert done.code == 2 and "did you mean `full`?" in done.err
+
+
+def test_inputs_take_turns_on_a_gpu() -> None:
+    """Dense floats are copied so that no cache holds them; what is checked once is shared."""
+    graph = compile(example("bag"), backend_name="cpu").graph
+    device = SimpleNamespace(name="cuda:0")
+    asked: list[dict[str, Any]] = []
+
+    class Looking:
+        run = SimpleNamespace(graph=graph)
+        setup = SimpleNamespace(device=device)
+
+        def __call__(self, **given: Any) -> None:
+            asked.append(given)
+
+    plan: Any = Looking()
+    tables = {
+        "E": torch.ones(1 << 20, dtype=torch.float16),
+        "id": torch.zeros(4, dtype=torch.int32),
+        "off": torch.zeros(3, dtype=torch.int64),
+    }
+    for call in calls(plan, tables):
+        call()
+    assert len(asked) * tables["E"].nbytes > 100 << 20
+    assert len({given["E"].data_ptr() for given in asked}) == len(asked)
+    assert all(given["id"] is tables["id"] for given in asked)
+
+
+def test_tables_are_moved_to_the_device() -> None:
+    graph = compile(example("bag"), backend_name="cpu").graph
+    args = Namespace(bind=["E=random:5x2", "id=random:4", "off=random:3"], size=[], seed=0)
+    source = Source("bag", "")
+    found: Any = read_bindings(args, graph, source, "meta").tables
+    # E is declared to be in host memory.
+    assert [found[n].device.type for n in ("E", "id", "off")] == ["cpu", "meta", "meta"]
