@@ -70,3 +70,9 @@ def test_every_command_has_help(verb: str) -> None:
     done = hastec(verb, "--help")
     assert done.code == 0 and done.err == ""
     assert f"usage: hastec {verb}" in done.out and "--json" in done.out
+
+
+def test_the_page_names_every_command() -> None:
+    page = (ROOT / "hastec" / "cli" / "README.md").read_text(encoding="utf-8")
+    for name, _ in VERBS:
+        assert f"| `{name}" in page, name
