@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> Answer:
     source = program(args.file)
     first = compile(source, kernel=args.kernel)
     made = first.aimed(args.target)
-    notes = tuple(replace(note, severity="warning") for note in missing(made.graph))
+    notes = tuple(
+        replace(note, severity="warning") for note in missing(made.graph, made.setup.registry)
+    )
     if notes:
         text = f"{made.graph.name} is interpreted: there is no stage and no kernel to verify"
         found = tuple(Problem(note, source) for note in notes)
