@@ -37,7 +37,7 @@ check: $(STAMP)
 	$(PY) -m pytest -n $(JOBS) -m "not gpu and not slow" $(wildcard tests/house tests/unit tests/golden)
 
 gpu: $(STAMP)
-	$(PY) -m pytest -m gpu
+	$(PY) -m pytest -n $(JOBS) -m gpu
 
 bench: $(STAMP)
 	$(PY) -m bench.run

@@ -95,7 +95,7 @@ def compile_graph(
 
     ``choice`` is what was decided beforehand, by tuning or by a lock file.
     """
-    if setup.options.skip_cache:
+    if setup.options.skip_cache or not setup.registry.own:
         return _make(graph, setup, known, build, choice)
     entry = setup.store.get_or_make(
         _key(graph, setup, known, build, choice),

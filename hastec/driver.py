@@ -5,7 +5,7 @@ text -> syntax tree -> graph -> passes -> kernels -> source -> machine code -> p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from hastec.cache import Store, default_root
 from hastec.cache.identity import versions
 from hastec.diag import Diagnostic, HasteError, Source
 from hastec.front.build import check
+from hastec.front.ready import Known as Words
 from hastec.front.source import read_source
 from hastec.ir.graph import Graph
 from hastec.levels.registry import Registry, default_registry
@@ -166,7 +167,9 @@ class Program:
         tune: bool | None = None,
         progress: Progress | None = None,
     ) -> Plan:
-        notes = tuple(replace(d, severity="warning") for d in missing(self.graph, self.setup.registry))
+        notes = tuple(
+            replace(d, severity="warning") for d in missing(self.graph, self.setup.registry)
+        )
         if notes:
             setup = self.setup
             sizes = settled(self.graph, tables, known.sizes)
@@ -198,10 +201,12 @@ def compile(
 
     ``program`` is the path of a ``.haste`` file, or a program's text. ``kernel`` picks one of
     several kernels (the last by default). ``backend_name`` is ``cpu`` or ``triton``; by default
-    the GPU is used if there is one. Raises HasteError with everything that is wrong.
+    the GPU is used if there is one. ``registry`` may add levels and codes, which formats then
+    name. Raises HasteError with everything that is wrong.
     """
     source = read_source(program)
-    graphs = check(source)
+    registry = registry or default_registry()
+    graphs = check(source, _words(registry))
     options = options or Options.from_environment()
     graph = _picked(graphs, kernel, source)
     device = _device(backend_name, options)
@@ -209,11 +214,27 @@ def compile(
         source,
         backend(device.target.backend, options.interpret),
         device,
-        registry or default_registry(),
+        registry,
         _store(options),
         options,
     )
     return Program(graph, setup)
+
+
+def _words(registry: Registry) -> Words:
+    """Return the levels and codes a program may name."""
+    words = Words()
+
+    def with_own(
+        known: Mapping[str, tuple[str, ...]], names: Iterable[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        return {**{n: registry.options.get(n, ()) for n in names}, **known}
+
+    return Words(
+        with_own(words.levels, registry.levels),
+        with_own(words.values, registry.values),
+        with_own(words.index, registry.index),
+    )
 
 
 def _picked(graphs: tuple[Graph, ...], kernel: str, source: Source) -> Graph:

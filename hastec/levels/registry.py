@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hastec.arrays import Array
@@ -36,11 +36,21 @@ ValueMaker: TypeAlias = Callable[[CodeSpec, DType], AssembledValue]
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The levels and codes a compilation knows, by name."""
+    """The levels and codes a compilation knows, by name.
+
+    ``options`` names what may be said of those that do not come with the compiler.
+    """
 
     levels: Mapping[str, LevelMaker]
     index: Mapping[str, IndexMaker]
     values: Mapping[str, ValueMaker]
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> bool:
+        """Whether all of them come with the compiler, whose version tells what they do."""
+        makers = (*self.levels.values(), *self.index.values(), *self.values.values())
+        return all(maker.__module__.startswith("hastec.") for maker in makers)
 
 
 def default_registry() -> Registry:
