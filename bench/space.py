@@ -13,11 +13,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bench.timing import copies_for, gpu_time
 from hastec.backends.triton.backend import TritonBackend
 from hastec.contracts import Built
 from hastec.diag import Source
@@ -35,7 +37,6 @@ from hastec.passes.normalise import Normalise
 from hastec.passes.ranking import Ranked, rank
 from hastec.passes.tile import Tile
 from hastec.run.device import Device, gpu
-from bench.timing import copies_for, gpu_time
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "linear.haste"
 
@@ -88,7 +89,7 @@ def made(m: int, k: int, density: float, n: int) -> Case:
     coords = tuple(dense.nonzero().t().contiguous())
     stats = describe(coords, (m, k), BLOCKS, widths=widths(k))
     turns = [dense.clone() for _ in range(copies_for(2 * m * k))]
-    seconds = gpu_time([lambda d=d: d @ x for d in turns])
+    seconds = gpu_time([partial(torch.matmul, d, x) for d in turns])
     csr = dense.to_sparse_csr()
     sparse = gpu_time([lambda: csr @ x] * 2)
     print(
@@ -119,7 +120,8 @@ def measured(case: Case, device: Device, limit: int, only: str) -> Iterator[dict
             layouts = layouts_of(graph, formats, tile.registry)
             packed = pack(layouts[node], case.entries, case.sizes)
             chosen = list(found.ranked[:limit])
-            print(f"{fmt}: {packed.bytes / 2**20:.2f} MiB, {len(found.ranked)} schedules", flush=True)
+            mebibytes = packed.bytes / 2**20
+            print(f"{fmt}: {mebibytes:.2f} MiB, {len(found.ranked)} schedules", flush=True)
             for ranked, built in zip(chosen, _built(pool, chosen, device), strict=True):
                 row = _row(case, device, ranked, built, packed)
                 if row is not None:
@@ -133,7 +135,8 @@ def _built(pool: Executor, chosen: list[Ranked], device: Device) -> list[Built |
 def _build(ranked: Ranked, device: Device) -> Built | str:
     backend = TritonBackend()
     try:
-        return backend.build(backend.emit(ranked.kernel, {}, device.target), ranked.kernel, device.target)
+        emitted = backend.emit(ranked.kernel, {}, device.target)
+        return backend.build(emitted, ranked.kernel, device.target)
     except Exception as why:  # a candidate that does not compile is reported
         return str(why)
 
@@ -141,19 +144,42 @@ def _build(ranked: Ranked, device: Device) -> Built | str:
 def _row(
     case: Case, device: Device, ranked: Ranked, built: Built | str, packed: Packed
 ) -> dict[str, Any] | None:
-    schedule, kernel = ranked.schedule, ranked.kernel
+    schedule = ranked.schedule
     axes = ", ".join(str(a) for a in schedule.axes)
     axes += f", {schedule.stages} stages, {schedule.threads} threads"
     if isinstance(built, str):
         print("does not build:", axes, built[:300], file=sys.stderr)
         return None
+    seconds, error = _timed(case, device, ranked, built, packed)
+    if not error < 2e-3:
+        print("WRONG", axes, error, show_schedule(schedule), file=sys.stderr)
+        return None
+    return {
+        "us": seconds * 1e6,
+        "ratio": case.seconds / seconds,
+        "predicted": ranked.price.seconds * 1e6,
+        "bound": ranked.price.bound,
+        "axes": axes,
+        "facts": dict(built.facts),
+        **_counted(ranked),
+        "stages": schedule.stages,
+        "schedule": show_schedule(schedule),
+        "sizes": dict(case.sizes),
+    }
+
+
+def _timed(
+    case: Case, device: Device, ranked: Ranked, built: Built, packed: Packed
+) -> tuple[float, float]:
+    """Return the seconds of a launch and the relative error of its result."""
+    kernel = ranked.kernel
     launch = TritonBackend().load(built.files, kernel, device.target)
     y = torch.full(case.wanted.shape, float("nan"), device="cuda", dtype=torch.float16)
     env = {**case.sizes, **packed.sizes()}
     grid = [size.evaluate(env) for _, size in kernel.grid]
     values = [env[s] for s in kernel.sizes]
 
-    def call(arrays: Mapping[str, torch.Tensor]) -> None:
+    def call(arrays: Mapping[str, Any]) -> None:
         have = {**arrays, "X.val": case.x, "b.val": case.b, "Y.val": y}
         launch([have[t.name] for t in kernel.tables], values, grid)
 
@@ -162,27 +188,19 @@ def _row(
     torch.cuda.synchronize()
     error = ((y.double() - case.wanted).norm() / case.wanted.norm()).item()
     if not error < 2e-3:
-        print("WRONG", axes, error, show_schedule(schedule), file=sys.stderr)
-        return None
-    turns = [{n: a.clone() for n, a in named.items()} for _ in range(copies_for(packed.bytes))]
-    seconds = gpu_time([lambda a=a: call(a) for a in turns], 20, 5)
+        return float("nan"), error
+    turns = [_clones(named) for _ in range(copies_for(packed.bytes))]
+    return gpu_time([partial(call, arrays) for arrays in turns], 20, 5), error
+
+
+def _clones(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: array.clone() for name, array in arrays.items()}
+
+
+def _counted(ranked: Ranked) -> dict[str, Any]:
     counted = ranked.count
-    return {
-        "us": seconds * 1e6,
-        "ratio": case.seconds / seconds,
-        "predicted": ranked.price.seconds * 1e6,
-        "bound": ranked.price.bound,
-        "axes": axes,
-        "facts": dict(built.facts),
-        "count": {
-            name: getattr(counted, name)
-            for name in ("programs", "threads", "slots", "flops", "bytes", "lines", "trips")
-        },
-        "detail": dict(counted.detail),
-        "stages": schedule.stages,
-        "schedule": show_schedule(schedule),
-        "sizes": dict(case.sizes),
-    }
+    names = ("programs", "threads", "slots", "flops", "bytes", "lines", "trips")
+    return {"count": {n: getattr(counted, n) for n in names}, "detail": dict(counted.detail)}
 
 
 if __name__ == "__main__":
