@@ -42,8 +42,15 @@ CASES: dict[str, Callable[[t.DType], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("fmt", tf.EXACT, ids=lambda f: f.name)
-@pytest.mark.parametrize("case", CASES)
+def declares_padding(fmt: Format) -> bool:
+    """Whether fibres have positions even where the table has no coordinate to put there."""
+    return any(lv.kind == "fixed" and lv.option("k") for p in fmt.parts for lv in p.levels)
+
+
+PAIRS = [(f, c) for f in tf.EXACT for c in CASES if c != "no_columns" or not declares_padding(f)]
+
+
+@pytest.mark.parametrize(("fmt", "case"), PAIRS, ids=lambda v: v if isinstance(v, str) else v.name)
 def test_what_is_packed_comes_back(fmt: Format, case: str) -> None:
     x = CASES[case](t.F32)
     table_ = packed(fmt, x)
@@ -244,6 +251,18 @@ def test_what_has_no_room_is_an_error_that_names_the_row() -> None:
     assert "fibre [3, 1] has 3 entries, more than choose(j % 4; n = 2)" in refusal(
         tf.fmt("nm", tf.nm(2, 4)), x
     )
+
+
+def test_positions_that_no_coordinate_can_fill_are_an_error() -> None:
+    fixed = tf.fmt("ell2", tf.part(tf.level("dense", tf.ROW), tf.level("fixed", tf.COL, k=2)))
+    assert refusal(fixed, torch.zeros(3, 0)) == (
+        "error[HST4015]: W: has no coordinate to fill the positions of fixed(j; k = 2) with\n"
+        "  help: leave k out, or choose another format"
+    )
+    assert packed(fixed, torch.zeros(0, 0)).slots == 0
+    narrow = packed(fixed, torch.ones(3, 1))  # more positions than coordinates: padded
+    assert lists(narrow, "1.crd") == [[0] * 6]
+    assert dense(narrow, {"M": 3, "N": 1})[0].tolist() == [[1.0]] * 3
 
 
 def test_a_coordinate_past_the_index_code_is_an_error() -> None:
