@@ -12,6 +12,7 @@ from hastec.ir.graph import (
     Map,
     NodeId,
     Present,
+    Rank,
     Reduce,
     Softmax,
     operands,
@@ -36,10 +37,11 @@ def index_checks(graph: Graph) -> tuple[IndexCheck, ...]:
     """Return the subscripts whose values are checked on entry: elements of an index table, read
     as they are, in an access that no condition guards.
 
-    A subscript behind a condition may be anything where the condition is false, so its table
-    cannot be checked as a whole; it is held inside by a mask, as are computed ones.
+    A subscript behind a condition may be anything where the condition is false, and an index
+    table that is read up to a length may hold anything beyond it, so these tables cannot be
+    checked as a whole; such subscripts are held inside by a mask, as are computed ones.
     """
-    guarded = _guarded(graph)
+    guarded, cut = _guarded(graph), {r.name for r in graph.ranks if _cut(graph, r)}
     found = []
     for node in graph.nodes:
         if not isinstance(node.op, Access | Present) or node.id in guarded:
@@ -47,9 +49,21 @@ def index_checks(graph: Graph) -> tuple[IndexCheck, ...]:
         shape = graph.node(node.op.table).shape or ()
         for place, (sub, extent) in enumerate(zip(node.op.subs, shape, strict=True)):
             name = _index_table(graph, sub)
-            if name:
+            if name and not cut.intersection(graph.node(sub).ranks):
                 found.append(IndexCheck(node.id, place, name, extent))
     return tuple(found)
+
+
+def _cut(graph: Graph, rank: Rank) -> bool:
+    """Whether a range ends at a length that is read; segments, which begin at one too, go on."""
+    return _reads(graph, rank.hi) and not _reads(graph, rank.lo)
+
+
+def _reads(graph: Graph, node: NodeId) -> bool:
+    op = graph.node(node).op
+    return isinstance(op, Access) or any(
+        _reads(graph, o) for o in operands(op) if not graph.node(o).is_table
+    )
 
 
 def _index_table(graph: Graph, sub: NodeId) -> str:

@@ -37,7 +37,9 @@ def test_packing_is_the_same_on_both(fmt: Format, dtype: t.DType) -> None:
     back: Tensor = to_dense(unpack(there, SIZES))[0]
     assert torch.equal(raw(back).cpu(), raw(x))
     taken, ordered = adopt(bound, [p.arrays for p in there.parts], SIZES, {})
-    assert ordered and torch.equal(raw(to_dense(unpack(taken, SIZES))[0]), raw(back))
+    # Where a position holds nothing, what stands there is not to be trusted: packed again.
+    assert ordered or unpack(there, SIZES).count < there.slots
+    assert torch.equal(raw(to_dense(unpack(taken, SIZES))[0]), raw(back))
 
 
 def raw(x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ TORCH = {
     "f64": torch.float64, "f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16,
     "i8": torch.int8, "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8,
     "u16": torch.uint16, "u32": torch.uint32, "bool": torch.bool,
+    "bits": torch.bool,
 }  # fmt: skip
 
 
@@ -47,8 +48,8 @@ def given(case: Case, program: hastec.Program) -> dict[str, Any]:
 
 
 def tensor(values: np.ndarray, param: Param) -> torch.Tensor:
-    kind = TORCH.get(param.dtype.name, torch.uint8)
-    return torch.from_numpy(np.ascontiguousarray(values)).to(kind).cuda()
+    made = torch.from_numpy(np.ascontiguousarray(values)).to(TORCH[param.dtype.name])
+    return made if param.host else made.cuda()
 
 
 def dense(found: Any) -> np.ndarray:
@@ -82,7 +83,7 @@ TEXT = """haste 1
 format mine(i, j) = dense(i / 8), dense(j / 16), dense(i % 8), ragged(j % 16; pad = i / 8)
 format deltas(i, j) = dense(i / 4), dense(i % 4), ragged(j; pad = i / 4) index delta(4)
 kernel product(W: static sparse {t}[M, K]{fmt}, X: {t}[K, N]) -> Y: {t}[M, N] {{
-    Y[m, n] = {reduce}[k] {body}
+    Y[m, n] = {reduce}[k] ({body})
 }}
 """
 

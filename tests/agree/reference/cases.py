@@ -124,7 +124,7 @@ def attending(draw: Draw) -> Iterator[Case]:
     yield Case("a_shape", "attend", given, scores.a_shape(q, k, v, 3, 2), small)
 
     kind = np.array([0, 1])
-    given |= tables(kind=kind)
+    given = given | tables(kind=kind)
     yield Case("heads", "heads", given, scores.heads(q, k, v, kind, 512, 64))
     small = (("0 .. 512", "0 .. 4"), ("% 64", "% 3"))
     yield Case("heads", "heads", given, scores.heads(q, k, v, kind, 4, 3), small)
