@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import cast
 
-from hastec.backends.triton import machine, module
+from hastec.backends.triton import load_module, machine
 from hastec.backends.triton.emit import emit_source, identifier
-from hastec.backends.triton.interpreter import Worker
+from hastec.backends.triton.interpreter import Tensor, Worker
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.contracts import Array, Built, Emitted, Launcher
 from hastec.ir.kernel import Kernel
@@ -29,7 +30,7 @@ class TritonBackend:
 
     def version(self) -> str:
         """Return what changes machine code: Triton's version, and whether it is interpreted."""
-        return module.triton_version() + (" interpreted" if self.interpret else "")
+        return load_module.triton_version() + (" interpreted" if self.interpret else "")
 
     def refuse(self, kernel: Kernel, target: Target) -> str:
         """Return why Triton cannot hold this kernel, or ""."""
@@ -60,18 +61,18 @@ class TritonBackend:
         files = {"kernel.py": emitted.source.encode()}
         if self.interpret:
             return Built(files)
-        done = module.compile_kernel(emitted.source, kernel, target)
+        done = load_module.compile_kernel(emitted.source, kernel, target)
         files.update((f"kernel.{suffix}", content) for suffix, content in done.items())
         facts = {}
         if "cubin" in done:
-            facts = machine.read_cubin(done["cubin"], module.tools()).facts()
+            facts = machine.read_cubin(done["cubin"], load_module.tools()).facts()
         return Built(files, facts)
 
     def load(self, built: Mapping[str, bytes], kernel: Kernel, target: Target) -> Launcher:
         """Make a built kernel callable."""
         if self.interpret:
             return _Interpreted(built["kernel.py"].decode(), kernel, self.worker)
-        from hastec.backends.triton.driver import load_cubin  # needs a driver library
+        from hastec.backends.triton.load_cuda import load_cubin  # needs a driver library
 
         return load_cubin(built["kernel.cubin"], built["kernel.meta"].decode(), kernel)
 
@@ -88,5 +89,6 @@ class _Interpreted:
         count = prod(grid)
         if count == 0:
             return
-        with module.as_file(self.source) as path:
-            self.worker.run(path, identifier(self.kernel.name), arrays, sizes, count)
+        with load_module.as_file(self.source) as path:
+            held = cast(Sequence[Tensor], arrays)  # of a host: torch's
+            self.worker.run(path, identifier(self.kernel.name), held, sizes, count)

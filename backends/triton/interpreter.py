@@ -2,18 +2,47 @@
 
 Triton decides when it is imported whether functions are compiled or interpreted, for the whole
 process. So that one process may do both, interpretation happens in a child, which
-:mod:`hastec.backends.triton.child` is. Requests and answers are JSON lines; arrays are files.
+:mod:`hastec.backends.triton.load_child` is. Requests and answers are JSON lines; arrays are files.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+
+_START = (
+    "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "os.environ['TRITON_INTERPRET'] = '1'; "
+    "from hastec.backends.triton.load_child import main; main()"
+)
+"""The child finds modules where this process does, wherever it was started."""
+
+
+class Tensor(Protocol):
+    """A contiguous tensor in host memory, as torch has them."""
+
+    @property
+    def dtype(self) -> object:
+        """The type of its elements; prints as ``torch.float32``."""
+        ...
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        ...
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        ...
+
+    def element_size(self) -> int:
+        """Return the bytes of an element."""
+        ...
 
 
 class Worker:
@@ -23,40 +52,40 @@ class Worker:
         self.process: subprocess.Popen[str] | None = None
 
     def run(
-        self, source: Path, name: str, arrays: Sequence[Any], sizes: Sequence[int], programs: int
+        self, source: Path, name: str, arrays: Sequence[Tensor], sizes: Sequence[int], programs: int
     ) -> None:
         """Run ``programs`` programs of the function ``name`` in the file ``source``.
 
-        ``arrays`` are CPU tensors, written in place. Raises RuntimeError with the child's report.
+        ``arrays`` are written in place. Raises RuntimeError with the child's report.
         """
         with tempfile.TemporaryDirectory(prefix="haste-") as folder:
+            places = [Path(folder) / str(n) for n in range(len(arrays))]
             request = {
                 "source": str(source),
                 "name": name,
-                "arrays": [_write(Path(folder) / str(n), a) for n, a in enumerate(arrays)],
+                "arrays": [_write(*pair) for pair in zip(places, arrays, strict=True)],
                 "sizes": list(sizes),
                 "programs": programs,
             }
-            answer = self._ask(request)
-            if answer["error"]:
-                raise RuntimeError(answer["error"])
-            for n, array in enumerate(arrays):
-                _read(Path(folder) / str(n), array)
+            error = self._ask(request)
+            if error:
+                raise RuntimeError(error)
+            for place, array in zip(places, arrays, strict=True):
+                data = place.read_bytes()
+                ctypes.memmove(array.data_ptr(), data, len(data))
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, object]) -> str:
+        """Return what went wrong in the child, or ""."""
         child = self._child()
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(json.dumps(request) + "\n")
         child.stdin.flush()
         line = child.stdout.readline()
-        if not line:
-            raise RuntimeError("the interpreting process ended")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        return str(json.loads(line)["error"]) if line else "the interpreting process ended"
 
     def _child(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
-            command = [sys.executable, "-m", "hastec.backends.triton.child"]
+            command = [sys.executable, "-c", _START, json.dumps(sys.path)]
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
@@ -76,17 +105,8 @@ class Worker:
         self.close()
 
 
-def _write(path: Path, array: Any) -> dict[str, Any]:
-    import torch
-
-    flat = array.reshape(-1)
-    path.write_bytes(bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b"")
-    return {"file": str(path), "dtype": str(array.dtype).split(".")[-1], "count": flat.numel()}
-
-
-def _read(path: Path, array: Any) -> None:
-    import torch
-
-    if array.numel():
-        data = torch.frombuffer(bytearray(path.read_bytes()), dtype=array.dtype)
-        array.copy_(data.reshape(array.shape))
+def _write(place: Path, array: Tensor) -> dict[str, object]:
+    bytes_ = array.numel() * array.element_size()
+    place.write_bytes(ctypes.string_at(array.data_ptr(), bytes_) if bytes_ else b"")
+    kind = str(array.dtype).removeprefix("torch.")
+    return {"file": str(place), "dtype": kind, "count": array.numel()}

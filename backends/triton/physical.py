@@ -24,10 +24,10 @@ from hastec.ir.kernel import (
     Final,
     For,
     Kernel,
+    Let,
     Load,
     Reduce,
     SizeArg,
-    Store,
     Value,
     arguments,
     statements,
@@ -78,11 +78,8 @@ class Plan:
     def _vector(self) -> str:
         """Return the register digit to keep last: of unit stride beside other register digits."""
         count: dict[str, int] = {}
-        for stmt in statements(self.kernel.body):
-            if isinstance(stmt, Store):
-                continue
-            value = getattr(stmt, "value", None)
-            if not isinstance(value, Value) or not isinstance(value.op, Load) or not value.op.unit:
+        for value in self._order():
+            if not isinstance(value.op, Load) or not value.op.unit:
                 continue
             regs = [d for d in value.digits if self.digits[d].role == "reg"]
             if value.op.unit in regs and len(regs) > 1:
@@ -108,11 +105,7 @@ class Plan:
                 return
 
     def _order(self) -> list[Value]:
-        return [
-            s.value
-            for s in statements(self.kernel.body)
-            if not isinstance(s, Store) and isinstance(getattr(s, "value", None), Value)
-        ]
+        return [s.value for s in statements(self.kernel.body) if isinstance(s, Let)]
 
     def _whole(self, value: Value) -> Lanes:
         return self.lanes if set(value.digits) & set(self.lanes) else ()

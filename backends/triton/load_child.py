@@ -1,4 +1,6 @@
-"""The process that interprets generated modules: ``python -m hastec.backends.triton.child``."""
+"""The process that interprets generated modules; :mod:`hastec.backends.triton.interpreter` starts
+it, with Triton's interpreter switched on before Triton is imported.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,10 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+import torch
+
+from hastec.backends.triton.load_module import import_file
+
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
     """Answer requests until there are no more."""
@@ -16,7 +22,7 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
         error = ""
         try:
             _run(json.loads(line))
-        except Exception as why:  # noqa: BLE001 - reported to the asking process
+        except Exception as why:
             error = f"{type(why).__name__}: {why}{_where(why)}"
         answers.write(json.dumps({"error": error}) + "\n")
         answers.flush()
@@ -32,10 +38,6 @@ def _where(why: BaseException) -> str:
 
 
 def _run(request: dict[str, Any]) -> None:
-    import torch
-
-    from hastec.backends.triton.module import import_file
-
     made = import_file(Path(request["source"]), "haste_interpreted")
     fn: Any = getattr(made, request["name"])
     arrays = [
@@ -47,8 +49,10 @@ def _run(request: dict[str, Any]) -> None:
     fn[(request["programs"],)](*arrays, *request["sizes"])
 
 
-if __name__ == "__main__":
-    # Before Triton is imported: this is the switch it reads.
-    os.environ["TRITON_INTERPRET"] = "1"
-    answers, sys.stdout = sys.stdout, sys.stderr
-    serve(sys.stdin, answers)
+def main() -> None:
+    """Serve the parent: requests come in by the standard input, answers go by the output."""
+    channel = os.dup(1)
+    # Whatever modules print must not reach the answers.
+    os.dup2(2, 1)
+    with open(channel, "w", encoding="utf-8") as answers:  # noqa: PTH123 (a descriptor has no path)
+        serve(sys.stdin, answers)

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hastec.backends.triton.driver import extra_arguments
 from hastec.backends.triton.emit import identifier
+from hastec.backends.triton.load_cuda import extra_arguments
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
