@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hastec.diag import HasteError
-    from hastec.driver import Plan, Program, compile
+    from hastec.driver import Program, compile
+    from hastec.plan import Plan
 
 __version__ = "0.1.0"
 
@@ -19,7 +20,11 @@ def __getattr__(name: str) -> Any:
         from hastec.diag import HasteError
 
         return HasteError
-    if name in ("Plan", "Program", "compile"):
+    if name == "Plan":
+        from hastec.plan import Plan
+
+        return Plan
+    if name in ("Program", "compile"):
         from hastec import driver
 
         return getattr(driver, name)

@@ -76,7 +76,9 @@ def model_of(graph: Graph, store: NodeId) -> NodeId | None:
         return None
     wanted = tuple(Index(r) for r in op.ranks)
     for node in graph.nodes:
-        if isinstance(node.op, Access | Present) and graph.node(node.op.table).op == Input(like):
-            if tuple(graph.node(s).op for s in node.op.subs) == wanted:
-                return node.id
+        if not isinstance(node.op, Access | Present):
+            continue
+        found = tuple(graph.node(s).op for s in node.op.subs)
+        if graph.node(node.op.table).op == Input(like) and found == wanted:
+            return node.id
     return None

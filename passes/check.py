@@ -19,8 +19,8 @@ from hastec.ir.graph import (
     Select,
     Time,
     Update,
-    walk,
 )
+from hastec.ir.walk import walk
 from hastec.levels.registry import Registry, default_registry
 
 NOT_LOWERED = "HST5001"

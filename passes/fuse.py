@@ -18,12 +18,12 @@ from hastec.ir.graph import (
     Reduce,
     Region,
     Update,
-    walk,
 )
 from hastec.ir.graph_builder import GraphBuilder
 from hastec.ir.infer import needs
 from hastec.ir.rewrite import rewrite
 from hastec.ir.substitute import inline_access
+from hastec.ir.walk import walk
 from hastec.passes.laws import state_laws
 from hastec.passes.normalise import reduced
 from hastec.passes.unify import unify

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hastec.ir.graph import Graph, Law, Map, Node, NodeId, Reduce, walk
+from hastec.ir.graph import Graph, Law, Map, Node, NodeId, Reduce
 from hastec.ir.graph_builder import GraphBuilder
+from hastec.ir.walk import walk
 from hastec.passes.algebra import is_floor
 from hastec.passes.products import factors
 

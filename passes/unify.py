@@ -100,9 +100,9 @@ def _clash(graph: Graph, binder: Node, pair: frozenset[str]) -> bool:
         varies = needed | frozenset(nodes[at].ranks)
         mine = frozenset(binds(op))
         table = isinstance(op, Define | Update | Select)
-        if not table and mine & other:
-            if varies & held or not isinstance(binder.op, Reduce | Softmax):
-                return True
+        clash = varies & held or not isinstance(binder.op, Reduce | Softmax)
+        if clash and not table and mine & other:
+            return True
         inside = held if table else held | mine
         stack += [(o, inside, varies if nodes[o].is_table else needed) for o in operands(op)]
     return False

@@ -36,9 +36,9 @@ Every error has a code, the place it is about, a sentence, and one suggestion:
 {sample}
 ```
 
-In Python it is a `hastec.HasteError` whose `diagnostics` hold all of this as values; a table that is wrong is a
-`TableError`, which is one. A code keeps its meaning. This page is written by `scripts/errors_page.py` from the registry
-in `hastec/diag/codes.py`.
+In Python it is a `hastec.HasteError` whose `diagnostics` hold all of this as values; a table that
+is wrong is a `TableError`, which is one. A code keeps its meaning. This page is written by
+`scripts/errors_page.py` from the registry in `hastec/diag/codes.py`.
 """
 
 

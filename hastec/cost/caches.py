@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import prod
 
-from hastec.cost.facts import Facts
 from hastec.cost.lanes import Strides
 from hastec.cost.probe import Probe
 from hastec.ir.index import ValueId
@@ -15,7 +13,6 @@ from hastec.ir.kernel import (
     Apply,
     Coord,
     For,
-    Kernel,
     Let,
     Load,
     Stmt,
@@ -34,27 +31,29 @@ LAST = 32 << 20
 """Bytes of the last cache a core may count on."""
 
 
-@dataclass(slots=True, eq=False)
 class Caches:
-    """What is known of the accesses of one kernel."""
+    """What is known of the accesses of one kernel.
 
-    kernel: Kernel
-    target: Target
-    facts: Facts
-    probe: Probe
-    strides: Strides
-    extent: Mapping[str, int]
-    order: tuple[str, ...]
-    easy: frozenset[ValueId] = field(init=False)
-    trips: dict[str, float] = field(default_factory=dict)
-    inside: dict[ValueId, float] = field(default_factory=dict)
-    """How often a program runs an access, by the value (or the pointer it stores at)."""
-    whole: float = 0.0
-    """Bytes all programs touch, each once."""
-    depends: dict[tuple[ValueId, str], tuple[bool, bool]] = field(default_factory=dict)
+    ``easy``: integers that cost nothing. ``trips``: iterations of each loop. ``inside``: how often
+    a program runs an access, by the value (or the pointer it stores at). ``whole``: bytes all
+    programs touch, each once.
+    """
 
-    def __post_init__(self) -> None:
-        self.easy = _easy(self.probe.values)
+    def __init__(
+        self,
+        target: Target,
+        probe: Probe,
+        strides: Strides,
+        extent: Mapping[str, int],
+        order: tuple[str, ...],
+    ) -> None:
+        self.kernel, self.facts = probe.kernel, probe.facts
+        self.target, self.probe, self.strides = target, probe, strides
+        self.extent, self.order = extent, order
+        self.easy = _easy(probe.values)
+        self.trips: dict[str, float] = {}
+        self.inside: dict[ValueId, float] = {}
+        self.depends: dict[tuple[ValueId, str], tuple[bool, bool]] = {}
         self._walk(self.kernel.body, 1.0)
         touched: dict[str, float] = {}
         for stmt in statements(self.kernel.body):

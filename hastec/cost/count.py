@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2, prod
 from typing import assert_never
@@ -63,21 +62,16 @@ class Count:
     detail: tuple[tuple[str, float], ...] = field(default=())
 
 
-@dataclass(slots=True)
 class _Tally:
-    kernel: Kernel
-    target: Target
-    probe: Probe
-    values: Mapping[ValueId, Value] = field(init=False)
-    users: dict[ValueId, list[Value]] = field(default_factory=dict)
-    slots: dict[str, float] = field(default_factory=dict)
-    touched: dict[str, float] = field(default_factory=dict)
-    flops: float = 0.0
-    lines: float = 0.0
-    trips: float = 1.0
+    """Counts one kernel: slots of a thread by kind, bytes of each array, products and lines."""
 
-    def __post_init__(self) -> None:
-        self.values = self.probe.values
+    def __init__(self, target: Target, probe: Probe) -> None:
+        self.kernel, self.target, self.probe = probe.kernel, target, probe
+        self.values = probe.values
+        self.users: dict[ValueId, list[Value]] = {}
+        self.slots: dict[str, float] = {}
+        self.touched: dict[str, float] = {}
+        self.flops, self.lines, self.trips = 0.0, 0.0, 1.0
         for stmt in statements(self.kernel.body):
             if isinstance(stmt, Let):
                 for a in arguments(stmt.value.op):
@@ -241,7 +235,7 @@ def count(kernel: Kernel, target: Target, facts: Facts) -> Count:
     if target.threads == (1,):
         return _vectors(kernel, target, facts)
     probe = Probe(kernel, facts)
-    tally = _Tally(kernel, target, probe)
+    tally = _Tally(target, probe)
     tally.block(kernel.body, 1.0, 1.0)
     programs = probe.programs()
     per_thread = sum(tally.slots.values())

@@ -1,9 +1,8 @@
-"""Numbers a kernel's scalars take: by evaluation where possible, by what is known of tables else."""
+"""Numbers that scalars of a kernel take: evaluated where possible, else from facts of tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from hastec.cost.facts import Facts
 from hastec.ir.index import ValueId
@@ -38,16 +37,15 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
 }
 
 
-@dataclass(slots=True)
 class Probe:
     """Evaluates integer values of one kernel under facts."""
 
-    kernel: Kernel
-    facts: Facts
-    values: Mapping[ValueId, Value] = field(init=False)
+    __slots__ = ("facts", "kernel", "values")
 
-    def __post_init__(self) -> None:
-        self.values = self.kernel.values()
+    def __init__(self, kernel: Kernel, facts: Facts) -> None:
+        self.kernel = kernel
+        self.facts = facts
+        self.values: Mapping[ValueId, Value] = kernel.values()
 
     def number(self, value: ValueId, at: Mapping[str, float] | None = None) -> float:
         """Return a value with digits at given coordinates (the others at 0)."""

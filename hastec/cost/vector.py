@@ -7,8 +7,6 @@ next. Numbers a target gives say how much of each a cycle holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import ceil, log2, prod
 from typing import assert_never
 
@@ -50,19 +48,17 @@ WINDOW = 400
 """Instructions a processor has under way at once."""
 
 
-@dataclass(slots=True, eq=False)
 class _Work:
     """What one run of a block takes: vector and other instructions, loads, cycles waited for cache
     lines, cycles of long loops inside, and cycles that short ones take one step after the other.
     """
 
-    vector: float = 0.0
-    scalar: float = 0.0
-    loads: float = 0.0
-    lines: float = 0.0
-    nested: float = 0.0
-    serial: float = 0.0
-    kinds: dict[str, float] = field(default_factory=dict)
+    __slots__ = ("kinds", "lines", "loads", "nested", "scalar", "serial", "vector")
+
+    def __init__(self) -> None:
+        self.vector = self.scalar = self.loads = 0.0
+        self.lines = self.nested = self.serial = 0.0
+        self.kinds: dict[str, float] = {}
 
     @property
     def instructions(self) -> float:
@@ -86,25 +82,17 @@ class _Work:
         self.kinds[kind] = self.kinds.get(kind, 0.0) + vector + scalar + loads
 
 
-@dataclass(slots=True, eq=False)
 class _Cycles:
-    """Counts one kernel."""
+    """Counts one kernel; ``kinds`` splits the slots of a program."""
 
-    kernel: Kernel
-    target: Target
-    probe: Probe
-    caches: Caches
-    values: Mapping[ValueId, Value] = field(init=False)
-    strides: Strides = field(init=False)
-    extent: Mapping[str, int] = field(init=False)
-    order: tuple[str, ...] = field(init=False)
-    users: dict[ValueId, list[Value]] = field(default_factory=dict)
-    kinds: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.values = self.probe.values
-        self.strides = self.caches.strides
-        self.extent, self.order = self.caches.extent, self.caches.order
+    def __init__(self, target: Target, probe: Probe, caches: Caches) -> None:
+        self.kernel, self.target = probe.kernel, target
+        self.probe, self.caches = probe, caches
+        self.values = probe.values
+        self.strides = caches.strides
+        self.extent, self.order = caches.extent, caches.order
+        self.users: dict[ValueId, list[Value]] = {}
+        self.kinds: dict[str, float] = {}
         for stmt in statements(self.kernel.body):
             if isinstance(stmt, Let):
                 for a in arguments(stmt.value.op):
@@ -320,6 +308,6 @@ def cycles(kernel: Kernel, target: Target, facts: Facts) -> tuple[float, float, 
     probe = Probe(kernel, facts)
     strides = Strides(probe.values)
     extent, order = ranking(kernel, 32 * target.lanes, probe.values, strides)
-    caches = Caches(kernel, target, facts, probe, strides, extent, order)
-    made = _Cycles(kernel, target, probe, caches)
+    caches = Caches(target, probe, strides, extent, order)
+    made = _Cycles(target, probe, caches)
     return made.program(), probe.programs(), made

@@ -181,8 +181,9 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         "HST1020",
         "bad schedule",
-        "A `schedule` block names a kernel of the program, once, and holds settings, each a positive "
-        "integer and set once: `tile(m = 64)` for an index, `warps`, `stages` and `unroll`.",
+        "A `schedule` block names a kernel of the program, once, and holds settings, each a "
+        "positive integer and set once: `tile(m = 64)` for an index, `warps`, `stages` and "
+        "`unroll`.",
     ),
     (
         "HST1021",

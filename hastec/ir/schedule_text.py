@@ -9,6 +9,7 @@ The text is one line, clauses separated by ``;``. Clauses that state a default a
 from __future__ import annotations
 
 from hastec.diag import HasteError
+from hastec.ir.kernel import Digit
 from hastec.ir.kernel_read import read_digit
 from hastec.ir.kernel_show import show_digit
 from hastec.ir.lex import Cursor, quoted
@@ -62,49 +63,52 @@ def read_schedule(text: str, name: str = "<schedule>") -> Schedule:
 class _Reader:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
+        self.digits: list[Digit] = []
+        self.axes: list[Axis] = []
+        self.leads: list[Lead] = []
+        self.ones: list[str] = []
+        self.multiples: list[tuple[str, int]] = []
         self.once: dict[str, tuple[int, ...]] = {}
 
     def read(self) -> Schedule:
         """Read clauses up to the end."""
-        cursor = self.cursor
-        digits, axes, leads = [], [], []
-        ones: list[str] = []
-        multiples: list[tuple[str, int]] = []
-        while True:
-            token = cursor.kind("name", "a clause")
-            match token.text:
-                case "digit":
-                    digits.append(read_digit(cursor))
-                case "axis":
-                    axes.append(self._axis())
-                case "lead":
-                    leads.append(self._lead())
-                case "one":
-                    ones.append(cursor.name("a size"))
-                case "multiple":
-                    multiples.append(self._multiple())
-                case "threads" | "stages" | "unroll" | "dots" | "early" as word:
-                    if word in self.once:
-                        cursor.fail(TWICE, f"`{word}` is stated twice", token)
-                    self.once[word] = self._numbers(word in ("dots", "early"))
-                case _:
-                    cursor.fail(WORD, f"no clause of a schedule: {token}", token)
-            if cursor.peek.kind == "end":
-                break
-            cursor.expect(";")
+        self._clause()
+        while self.cursor.peek.kind != "end":
+            self.cursor.expect(";")
+            self._clause()
         once = self.once
         return Schedule(
-            tuple(digits),
-            tuple(axes),
-            tuple(leads),
+            tuple(self.digits),
+            tuple(self.axes),
+            tuple(self.leads),
             once.get("dots", ()),
             once.get("early", ()),
             once.get("stages", (1,))[0],
             once.get("threads", (128,))[0],
             once.get("unroll", (1,))[0],
-            tuple(ones),
-            tuple(multiples),
+            tuple(self.ones),
+            tuple(self.multiples),
         )
+
+    def _clause(self) -> None:
+        token = self.cursor.kind("name", "a clause")
+        match token.text:
+            case "digit":
+                self.digits.append(read_digit(self.cursor))
+            case "axis":
+                self.axes.append(self._axis())
+            case "lead":
+                self.leads.append(self._lead())
+            case "one":
+                self.ones.append(self.cursor.name("a size"))
+            case "multiple":
+                self.multiples.append(self._multiple())
+            case "threads" | "stages" | "unroll" | "dots" | "early" as word:
+                if word in self.once:
+                    self.cursor.fail(TWICE, f"`{word}` is stated twice", token)
+                self.once[word] = self._numbers(word in ("dots", "early"))
+            case _:
+                self.cursor.fail(WORD, f"no clause of a schedule: {token}", token)
 
     def _multiple(self) -> tuple[str, int]:
         name = self.cursor.name("a size")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hastec.ir.graph import Graph, Input, Law, NodeId, Reduce, operands, walk
+from hastec.ir.graph import Graph, Input, Law, NodeId, Reduce, operands
 from hastec.ir.infer import needs
+from hastec.ir.walk import walk
 
 
 def region_faults(graph: Graph) -> Iterator[str]:

@@ -52,8 +52,8 @@ def known_sizes(
     """Return the sizes that the tables given and the names passed tell.
 
     ``shapes`` are those of the tables given, of the declared number of dimensions; ``named`` are
-    sizes passed by name, ``bound`` those that tables bound earlier told. Raises TableError HST4004 where two places disagree, with both
-    declarations.
+    sizes passed by name, ``bound`` those that tables bound earlier told. Raises TableError HST4004
+    where two places disagree, with both declarations.
     """
     sizes = {**bound, **_named(params, named, bound)}
     seen = [

@@ -260,5 +260,5 @@ kernel dot {
 def test_requirements_are_checked() -> None:
     kernel = read_kernel("kernel k {\n size M\n require M in 0 .. 10\n}\n")
     run_kernel(kernel, {}, {"M": 9})
-    with pytest.raises(InternalError, match="M in 0 .. 10 does not hold"):
+    with pytest.raises(InternalError, match=r"M in 0 \.\. 10 does not hold"):
         run_kernel(kernel, {}, {"M": 10})

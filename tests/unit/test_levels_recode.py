@@ -17,7 +17,6 @@ from hastec.sym.size import Size
 from tests.unit import table_formats as tf
 from tests.unit.table_help import packed, table
 
-
 SIZES = {"M": 9, "N": 14}
 
 
