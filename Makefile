@@ -15,7 +15,7 @@ help:
 	@echo "make check   lint, types, import arrows, and the fast tests: before each commit"
 	@echo "make gpu     run the tests that need an NVIDIA GPU"
 	@echo "make bench   measure on this machine"
-	@echo "make golden  rewrite the golden files; look at the diff before you commit it"
+	@echo "make golden  rewrite golden files and generated pages; look at the diff before you commit it"
 
 setup: $(STAMP)
 
@@ -43,7 +43,9 @@ bench: $(STAMP)
 	$(PY) -m bench.run
 
 golden: $(STAMP)
-	$(PY) -m pytest -n $(JOBS) --update-golden tests/golden tests/pass
+	$(PY) -m pytest -n $(JOBS) --update-golden tests/golden
+	PYTHONPATH=. $(PY) scripts/errors_page.py
+	PYTHONPATH=. $(PY) scripts/stages_page.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -35,13 +35,23 @@ def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-# ------------------------------------------------------------------------------------------- errors
-def test_the_page_of_errors_is_what_its_script_writes() -> None:
-    spec = importlib.util.spec_from_file_location("errors_page", ROOT / "scripts/errors_page.py")
+def script(name: str) -> Any:
+    """Return a script of the house as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None and spec.loader is not None
-    script: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert page("errors.md") == script.page(), "run scripts/errors_page.py"
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+# -------------------------------------------------------------------------------- what scripts write
+def test_the_page_of_errors_is_what_its_script_writes() -> None:
+    assert page("errors.md") == script("errors_page").page(), "run scripts/errors_page.py"
+
+
+def test_the_example_of_the_architecture_is_what_the_compiler_makes() -> None:
+    text = page("architecture.md")
+    assert text == script("stages_page").filled(text), "run scripts/stages_page.py"
 
 
 # ------------------------------------------------------------------------------------------ formats
@@ -104,10 +114,16 @@ def test_every_path_in_the_pages_exists() -> None:
     none(found)
 
 
+def prose(text: str) -> str:
+    """Return a page without code, in which brackets are no links."""
+    return re.sub(r"^```.*?^```$|`[^`\n]+`", "", text, flags=re.M | re.S)
+
+
 def test_links_lead_somewhere() -> None:
     found = []
     for file in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8")):
+        text = prose(file.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             if not (file.parent / target).exists():
                 found.append(f"{file.name}: {target}")
     none(found)
