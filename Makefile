@@ -43,7 +43,7 @@ bench: $(STAMP)
 	$(PY) -m bench.run
 
 golden: $(STAMP)
-	$(PY) -m pytest -n $(JOBS) --update-golden tests/golden
+	$(PY) -m pytest -n $(JOBS) --update-golden tests/golden tests/pass
 	PYTHONPATH=. $(PY) scripts/errors_page.py
 	PYTHONPATH=. $(PY) scripts/stages_page.py
 

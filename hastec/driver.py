@@ -28,9 +28,9 @@ from hastec.front.build import check
 from hastec.front.ready import Known as Words
 from hastec.front.source import read_source
 from hastec.ir.graph import Graph
+from hastec.levels.missing import missing
 from hastec.levels.registry import Registry, default_registry
 from hastec.options import Options
-from hastec.passes.check import missing
 from hastec.plan import Plan
 from hastec.run.device import Device, cpu, gpu, named
 from hastec.run.interpreted import Interpreted

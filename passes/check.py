@@ -1,30 +1,15 @@
-"""Check: what the backends can compile of a graph, and when each table is known."""
+"""Check: what the backends can compile of a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from hastec.diag import Diagnostic, HasteError, Span
+from hastec.diag import HasteError
 from hastec.ir.forms import Form
-from hastec.ir.graph import (
-    BUILT_IN_MONOIDS,
-    Define,
-    Graph,
-    Input,
-    Node,
-    Param,
-    Reduce,
-    Select,
-    Time,
-    Update,
-)
-from hastec.ir.walk import walk
+from hastec.ir.graph import Graph
+from hastec.levels.missing import missing
 from hastec.levels.registry import Registry, default_registry
-
-NOT_LOWERED = "HST5001"
-_LATER: dict[Time, int] = {"static": 0, "request": 1, "step": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,75 +31,3 @@ class Check:
         if found:
             raise HasteError(*found)
         return graph
-
-
-def missing(graph: Graph, registry: Registry | None = None) -> Iterator[Diagnostic]:
-    """Yield one diagnostic for each construct without a lowering; ``registry`` holds the levels
-    and codes that have one (those that come with the compiler unless given).
-    """
-    registry = registry or default_registry()
-    for node in graph.nodes:
-        what = _construct(graph, node)
-        if what:
-            yield _diagnostic(what, node.span)
-    for param in graph.params:
-        what = _table(param, registry)
-        if what:
-            yield _diagnostic(what, param.span)
-
-
-def _construct(graph: Graph, node: Node) -> str:
-    match node.op:
-        case Select(kind):
-            return f"the selection {kind}"
-        case Update():
-            return "an update of a table in place"
-        case Reduce(monoid, ranks) if monoid not in BUILT_IN_MONOIDS:
-            return f"the reduction {monoid} of the program's own"
-        case Reduce("argmax" | "argmin" as monoid, ranks) if len(ranks) > 1:
-            return f"{monoid} over several indices"
-        case Define(name):
-            declared = next((p for p in graph.params if p.name == name and p.role == "out"), None)
-            computed = declared is not None and declared.sparse and not declared.like
-            return f"the sparse output {name}, whose pattern is computed" if computed else ""
-        case _:
-            return ""
-
-
-def _table(param: Param, registry: Registry) -> str:
-    if param.dtype.stores_only:
-        return f"the element type {param.dtype} of {param.name}"
-    fmt = param.format
-    if fmt is None:
-        return ""
-    if fmt.cut is not None:
-        return f"the run-time cut in the format of {param.name}"
-    codes = [p.values.name for p in fmt.parts if p.values.name not in registry.values]
-    levels = [lv.kind for p in fmt.parts for lv in p.levels if lv.kind not in registry.levels]
-    if codes:
-        return f"the value code {codes[0]} of {param.name}"
-    return f"the level {levels[0]} of {param.name}" if levels else ""
-
-
-def _diagnostic(what: str, span: Span | None) -> Diagnostic:
-    return Diagnostic(
-        NOT_LOWERED,
-        f"{what} has no lowering yet: this program runs in the interpreter, not compiled",
-        span,
-        "use it for checking values at small sizes; compiled programs cannot contain it yet",
-    )
-
-
-def times(graph: Graph) -> dict[int, Time]:
-    """Return when each table is known: a computed one with the last of what it is made of."""
-    found: dict[int, Time] = {}
-    params = {p.name: p for p in graph.params}
-    for node in graph.nodes:
-        if not node.is_table:
-            continue
-        if isinstance(node.op, Input):
-            found[node.id] = params[node.op.name].time
-            continue
-        used = [found[n.id] for n in walk(graph, (node.id,)) if n.id in found]
-        found[node.id] = max(used, key=lambda t: _LATER[t], default="static")
-    return found

@@ -12,7 +12,7 @@ from hastec.diag import HasteError
 from hastec.front.build import check
 from hastec.ir.graph import Graph, Param
 from hastec.ir.show import show_param
-from hastec.passes.check import missing
+from hastec.levels.missing import missing
 from hastec.text import counted, listed
 
 

@@ -13,7 +13,7 @@ from hastec.cli.arguments import Parser, add_program, add_sizes, add_target
 from hastec.cli.sources import program
 from hastec.diag import Diagnostic
 from hastec.driver import Program, compile
-from hastec.passes.check import missing
+from hastec.levels.missing import missing
 from hastec.text import counted, listed
 
 
