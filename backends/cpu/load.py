@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
+from time import perf_counter
 
-from hastec.backends.cpu.entry import ENTRY
+from hastec.backends.cpu.entry import COUNTER, ENTRY, FIRST, TOTAL
 from hastec.backends.cpu.machine import Linked, link
-from hastec.backends.cpu.pool import Job, Pool
+from hastec.backends.cpu.pool import EVERYTHING, Job, Pool
 from hastec.contracts import Array
 from hastec.diag import InternalError
 from hastec.ir.kernel import Kernel
 
 SHARES = 16
 """Ranges a thread takes on average: many, so that long rows at one end do not hold all up."""
+ALONE, SHARED = 8e-6, 20e-6
+"""Seconds below which a launch is no longer shared with other threads, and above which it is again:
+to tell them of one takes some time too.
+"""
+MOST = 64
+"""How many kinds of launches a kernel remembers."""
 
-_RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_int64)
-_STATE = ctypes.c_int64 * 1
-"""The counter of programs taken."""
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+
+
+@dataclass(slots=True, eq=False)
+class _Kind:
+    """Launches at the same sizes: all words but the addresses, how many other threads may help,
+    and whether they are over before anybody could.
+    """
+
+    words: bytes
+    helpers: int
+    alone: bool
 
 
 class Loaded:
@@ -31,22 +48,32 @@ class Loaded:
         self.name = kernel.name
         self.threads = threads
         self.pool = pool
-        self.addresses = ctypes.c_void_p * self.counts[0]
-        self.numbers = tuple(ctypes.c_int64 * n for n in self.counts[1:])
+        self.words = ctypes.c_int64 * (FIRST + sum(self.counts))
+        self.kinds: dict[tuple[int, ...], _Kind] = {}
 
     def __call__(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> None:
         """Run every program; returns when all have finished."""
+        kind = self.kinds.get((*sizes, *grid))
+        if kind is None or len(arrays) != self.counts[0]:
+            kind = self._kind(arrays, sizes, grid)
+        launch = self.words.from_buffer_copy(kind.words)
+        launch[FIRST : FIRST + len(arrays)] = [a.data_ptr() for a in arrays]
+        start = perf_counter()
+        if kind.alone or not self.pool.run(Job(self.run, launch), kind.helpers):
+            self.run(launch, EVERYTHING)
+        if kind.helpers:
+            kind.alone = perf_counter() - start < (SHARED if kind.alone else ALONE)
+
+    def _kind(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> _Kind:
+        """Return what launches at these sizes have in common."""
         if (len(arrays), len(sizes), len(grid)) != self.counts:
             raise InternalError(f"kernel {self.name} takes {self.counts} arrays, sizes, extents")
-        total = prod(grid)
-        if total <= 0:
-            return
-        addresses = self.addresses(*[a.data_ptr() for a in arrays])
-        arguments = addresses, self.numbers[0](*sizes), self.numbers[1](*grid)
-        state = _STATE()
-        if self.threads > 1 and total > 1:
-            chunk = max(1, total // (self.threads * SHARES))
-            helpers = min(self.threads, -(-total // chunk)) - 1
-            if self.pool.run(Job(self.run, arguments, state, chunk, total), helpers):
-                return
-        self.run(*arguments, state, total, 1)
+        total = max(0, prod(grid))
+        chunk = max(1, total // (self.threads * SHARES))
+        helpers = max(0, min(self.threads, -(-total // chunk)) - 1)
+        words = self.words(0, chunk, total, *[0] * len(arrays), *sizes, *grid)
+        assert words[COUNTER] == 0 and words[TOTAL] == total
+        if len(self.kinds) >= MOST:
+            self.kinds.clear()
+        kind = self.kinds[(*sizes, *grid)] = _Kind(bytes(words), helpers, not helpers)
+        return kind

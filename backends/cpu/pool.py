@@ -8,16 +8,16 @@ Nothing about a result depends on who computed it.
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock, Thread
-from time import perf_counter, sleep
-from typing import TypeAlias
+from time import perf_counter
+from typing import Protocol, TypeAlias
 from weakref import finalize
 
+from hastec.backends.cpu.entry import CHUNK, COUNTER, TOTAL
 from hastec.backends.cpu.team import AWAKE, DONE, OPEN, Board, Team, new_board, team
 
 Queue: TypeAlias = "SimpleQueue[int | None]"
@@ -31,22 +31,26 @@ TRIES = 20_000
 EVERYTHING = 2**62
 
 
+class Words(Protocol):
+    """Words in memory."""
+
+    def __getitem__(self, at: int) -> int:
+        """Return a word."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A launch: the exported function, its arguments and counter in memory, the size of the ranges
-    it is handed out in, and the number of programs.
-    """
+    """A launch: the exported function, and its words in memory."""
 
     run: Callable[..., None]
-    arguments: tuple[object, object, object]
-    state: ctypes.Array[ctypes.c_int64]
-    chunk: int
-    total: int
+    words: Words
 
     @property
-    def left(self) -> int:
-        """The number of programs nobody has taken."""
-        return max(0, self.total - self.state[0])
+    def left(self) -> float:
+        """How often as many programs as were taken at once are left."""
+        words = self.words
+        return max(0, words[TOTAL] - words[COUNTER]) / words[CHUNK]
 
 
 @dataclass(slots=True, eq=False)
@@ -85,16 +89,14 @@ class Pool:
         most = EVERYTHING if board[AWAKE] >= helpers else 1
         start, found = perf_counter(), OPEN
         try:
-            sizes = job.chunk, job.total, helpers, most, TRIES
-            found = native.launch(board, job.run, *job.arguments, job.state, *sizes)
+            found = native.launch(board, job.run, job.words, helpers, most, TRIES)
             if found == OPEN:
-                seconds = (perf_counter() - start) * job.left / job.chunk
+                seconds = (perf_counter() - start) * job.left
                 self._wake(min(helpers, int(seconds / WAKE_SECONDS)))
-                job.run(*job.arguments, job.state, job.chunk, EVERYTHING)
+                job.run(job.words, EVERYTHING)
         finally:
-            while found != DONE:
-                found = native.close(board, TRIES)
-                sleep(0)
+            while found != DONE and native.close(board, TRIES) != DONE:
+                os.sched_yield()  # sleep(0) would last as long as the system's timers are coarse
 
     def _wake(self, helpers: int) -> None:
         """See to it that so many threads are awake."""

@@ -7,8 +7,8 @@ waits until nobody is counted in: so nobody runs a launch that is over.
 
 ``haste_serve(board, tries, last)`` waits for launches after number ``last`` and runs them; having
 looked ``tries`` times in vain, it returns the number of the last one. ``haste_launch(board, run,
-tables, sizes, grid, state, chunk, total, wanted, most, tries)`` opens a launch for up to ``wanted``
-others and takes up to ``most`` ranges itself; it returns 0 if some are left, else closes it.
+launch, wanted, most, tries)`` opens a launch for up to ``wanted`` others and takes up to ``most``
+ranges itself; it returns 0 if some are left, else closes it.
 ``haste_close(board, tries)`` closes a launch; both return 1 once nobody runs it any more, and 2 if
 somebody still does after ``tries`` looks.
 """
@@ -21,6 +21,7 @@ from functools import cache
 from typing import Protocol
 
 from hastec.backends.cpu import machine
+from hastec.backends.cpu.entry import TOTAL
 
 SLOTS = 64
 """Words of a board: four groups, two cache lines each."""
@@ -28,7 +29,7 @@ NUMBER, INSIDE, AWAKE, LAUNCH = 0, 16, 32, 48
 """Where a board holds the launch's number, who runs it, who waits for one, and what to run."""
 OPEN, DONE = 0, 1
 
-_FIELDS = ("run", "tables", "sizes", "grid", "state", "chunk", "wanted")
+_FIELDS = ("run", "launch", "wanted")
 
 _SERVE = """define i64 @haste_serve(ptr %board, i64 %tries, i64 %last) #0 {{
 entry:
@@ -58,7 +59,7 @@ open:
   %room = icmp slt i64 %before, %wanted
   br i1 %room, label %work, label %out
 work:
-  call void %run(ptr %tables, ptr %sizes, ptr %grid, ptr %state, i64 %chunk, i64 {all})
+  call void %run(ptr %launch, i64 {all})
   br label %out
 out:
   %left = atomicrmw sub ptr %inside, i64 1 seq_cst
@@ -78,14 +79,16 @@ done:
 }}
 """
 
-_LAUNCH = """define i64 @haste_launch(ptr %board, ptr %run, ptr %tables, ptr %sizes, ptr %grid,
-    ptr %state, i64 %chunk, i64 %total, i64 %wanted, i64 %most, i64 %tries) #0 {{
+_LAUNCH = """define i64 @haste_launch(ptr %board, ptr %run, ptr %launch, i64 %wanted,
+    i64 %most, i64 %tries) #0 {{
 entry:
 {slots}
 {stores}
   %opened = atomicrmw add ptr %board, i64 1 seq_cst
-  call void %run(ptr %tables, ptr %sizes, ptr %grid, ptr %state, i64 %chunk, i64 %most)
-  %taken = load atomic i64, ptr %state monotonic, align 8
+  call void %run(ptr %launch, i64 %most)
+  %total.at = getelementptr inbounds i64, ptr %launch, i64 {total}
+  %total = load i64, ptr %total.at, align 8
+  %taken = load atomic i64, ptr %launch monotonic, align 8
   %some = icmp slt i64 %taken, %total
   br i1 %some, label %more, label %none
 more:
@@ -135,11 +138,11 @@ def text(triple: str) -> str:
     slots = "\n".join(_slot(name, at) for name, at in (("inside", INSIDE), ("awake", AWAKE)))
     loads, stores = [], []
     for n, name in enumerate(_FIELDS):
-        kind = "i64" if name in ("chunk", "wanted") else "ptr"
+        kind = "i64" if name == "wanted" else "ptr"
         loads += [_slot(name, LAUNCH + n, ".at"), f"  %{name} = load {kind}, ptr %{name}.at"]
         stores += [_slot(name, LAUNCH + n, ".at"), f"  store {kind} %{name}, ptr %{name}.at"]
     serve = _SERVE.format(slots=slots, pause=pause, loads="\n".join(loads), all=2**62)
-    launch = _LAUNCH.format(slots=slots, pause=pause, stores="\n".join(stores))
+    launch = _LAUNCH.format(slots=slots, pause=pause, stores="\n".join(stores), total=TOTAL)
     return f"{serve}\n{launch}\n{declaration}\nattributes #0 = {{ nounwind }}\n"
 
 
@@ -189,7 +192,7 @@ def team() -> Team:
     word, at = ctypes.c_int64, ctypes.c_void_p
     kinds = {
         "serve": (at, word, word),
-        "launch": (*[at] * 6, *[word] * 5),
+        "launch": (*[at] * 3, *[word] * 3),
         "close": (at, word),
     }
     found = {

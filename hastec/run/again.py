@@ -66,23 +66,44 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Again:
-    """What calls of one kind have in common: arrays that stay, launches, and outputs to make."""
+class Bound:
+    """A launch with the arrays that stay; ``given`` tells where which others go."""
 
-    arrays: Mapping[str, Array]
-    launches: tuple[Launch, ...]
+    launch: Launch
+    arrays: tuple[Array | None, ...]
+    given: tuple[tuple[int, str], ...]
+
+    @staticmethod
+    def of(launch: Launch, arrays: Mapping[str, Array]) -> Bound:
+        """Return a launch with those of its arrays that are there."""
+        given = ((n, name) for n, name in enumerate(launch.names) if name not in arrays)
+        return Bound(launch, tuple(map(arrays.get, launch.names)), tuple(given))
+
+    def run(self, arrays: Mapping[str, Array]) -> None:
+        """Launch with the arrays of a call."""
+        mine: list[Any] = list(self.arrays)
+        for at, name in self.given:
+            mine[at] = arrays[name]
+        self.launch.launcher(mine, self.launch.sizes, self.launch.grid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Again:
+    """What calls of one kind have in common: launches, and outputs to make."""
+
+    launches: tuple[Bound, ...]
     outputs: tuple[tuple[str, Callable[[], Array]], ...]
     returned: tuple[str, ...]
 
-    def run(self, arrays: Mapping[str, Array]) -> Any:
-        """Run with the tables of a call; returns the outputs."""
-        have = {**self.arrays, **arrays}
+    def run(self, arrays: dict[str, Array]) -> Any:
+        """Run with the tables of a call, to which outputs are added; returns the outputs."""
         for name, make in self.outputs:
-            have[name] = make()
+            arrays[name] = make()
         for launch in self.launches:
-            launch.launcher([have[n] for n in launch.names], launch.sizes, launch.grid)
-        found = tuple(have[n] for n in self.returned)
-        return found[0] if len(found) == 1 else found
+            launch.run(arrays)
+        if len(self.returned) == 1:
+            return arrays[self.returned[0]]
+        return tuple(arrays[n] for n in self.returned)
 
 
 class Memory:

@@ -12,7 +12,7 @@ from hastec.ir.arith import I32_MAX, NARROW_SIZE
 from hastec.ir.graph import Graph, Param
 from hastec.ir.kernel import Kernel
 from hastec.levels.protocol import Layout
-from hastec.run.again import Again, Launch, Memory
+from hastec.run.again import Again, Bound, Launch, Memory
 from hastec.run.indices import IndexChecks
 from hastec.run.marks import Mark, mark_of
 from hastec.run.outputs import Output, allocate, makers, returned
@@ -134,9 +134,10 @@ class Runner:
 
     def _again(self, kernels: list[Ready], sizes: Mapping[str, int]) -> Again:
         """Return what calls with these sizes have in common."""
-        launches = tuple(x for k in kernels if (x := k.launch_at(sizes)) is not None)
+        launches = (x for k in kernels if (x := k.launch_at(sizes)) is not None)
+        bound = tuple(Bound.of(x, self.arrays) for x in launches)
         public = tuple(o.array for o in self.outputs if o.public)
-        return Again(self.arrays, launches, makers(self.outputs, sizes, self.device), public)
+        return Again(bound, makers(self.outputs, sizes, self.device), public)
 
     def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         """Return the arrays and sizes of a call, checked."""
