@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass, replace
 
 from hastec.arrays import torch_module
@@ -20,6 +22,8 @@ class Device:
 
 def gpu() -> Device | None:
     """Return the current CUDA device; None if there is none."""
+    if not _driver_is_there():
+        return None
     torch = torch_module()
     if not torch.cuda.is_available():
         return None
@@ -36,6 +40,15 @@ def gpu() -> Device | None:
         bandwidth=base.bandwidth * (1.4 if "H200" in facts.name else 1.0),
     )
     return Device(f"cuda:{index}", target, facts.name)
+
+
+def _driver_is_there() -> bool:
+    """Whether this machine has an NVIDIA driver: asking that takes no time, asking torch does."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def cpu(lanes: int) -> Device:
