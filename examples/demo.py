@@ -79,7 +79,7 @@ def show_weight(program: hastec.Program, path: Path) -> bool:
     error = off(plan(X=x), exact * torch.sigmoid(exact))
     report, dump = plan.report(), plan.dump(DUMPS / path.name.removesuffix(".smtx.gz"))
     print(f"\n{path.name.removesuffix('.smtx.gz')}")
-    say_choice(report)
+    say_choice(report, timed(plan))
     say_times(plan, weight.to(device), x)
     good = error < 2e-3
     verdict = "right" if good else "WRONG"
@@ -93,12 +93,21 @@ def off(y: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((y.cpu().double() - wanted).norm() / wanted.norm())
 
 
-def say_choice(report: Report) -> None:
-    """Print the format of the weight, why it was taken, what else there was, and the bytes."""
+def timed(plan: hastec.Plan) -> int:
+    """Return how many candidates were timed for a plan, now or earlier on this machine."""
+    return sum(r.ms is not None for r in plan.decided.records) if plan.decided is not None else 0
+
+
+def say_choice(report: Report, count: int) -> None:
+    """Print the format of the weight, why it was taken, what else there was, and the bytes.
+
+    ``count`` candidates were timed; if none was, predictions decided.
+    """
     table = next(t for t in report.tables if t.name == "W")
     (region,) = report.regions
     print(f"    chosen   {table.layout or table.format}, {kib(table.bytes)}")
-    print(f"    because  {table.why}")
+    fastest = f"it was the fastest of {count} candidates, each checked and then timed here"
+    print(f"    because  {fastest if count else table.why}")
     for rejected in nearest(table):
         print(f"    not      {rejected}")
     least = region.least or region.bytes
