@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hastec.arrays import Array, arange, torch_module, where
-from hastec.ir.format import RAW, Format
+from hastec.ir.format import RAW, Format, Part
 from hastec.ir.graph import Param
 from hastec.ir.interp.table import Table
 from hastec.levels.assemble import Split, pack, to_dense, unpack
@@ -24,6 +24,8 @@ from hastec.sym.size import Size
 
 LIMIT = 1 << 32
 """The most bytes of a table that is spelled out."""
+LOSSLESS, DENSE = ("huffman",), ("paged",)
+"""Words of the language that nothing packs yet: codes of the same values, levels of all places."""
 
 
 def as_oracle(
@@ -38,6 +40,8 @@ def as_oracle(
     ``cuts`` holds the scalars and sizes at which formats are joined at run time. Raises TableError
     HST4017 past 4 GiB, HST4023 if a cut is not known, and what packing raises.
     """
+    registry = registry or default_registry()
+    param = replace(param, format=_meant(param.format, registry))
     form, stored = param.format, chosen(param)
     if value.dense is not None and not param.sparse and (form is None or form.dense):
         code = RAW if form is None else form.only.values
@@ -47,8 +51,25 @@ def as_oracle(
         values, present = to_dense(value.entries(), param.fill)
         values = values if form is None else rounded(values, form.only.values, param.dtype)
     else:
-        values, present = _stored(param, value, stored, registry or default_registry(), cuts or {})
+        values, present = _stored(param, value, stored, registry, cuts or {})
     return Table(to_numpy(values), np.asarray(to_numpy(present), np.bool_), param.fill)
+
+
+def _meant(form: Format | None, registry: Registry) -> Format | None:
+    """Return a format that means the same and can be packed."""
+    if form is None:
+        return None
+    return replace(form, parts=tuple(_packable(part, registry) for part in form.parts))
+
+
+def _packable(part: Part, registry: Registry) -> Part:
+    dense = set(DENSE) - set(registry.levels)
+    levels = tuple(
+        replace(level, kind="dense", options=()) if level.kind in dense else level
+        for level in part.levels
+    )
+    same = part.values.name in LOSSLESS and part.values.name not in registry.values
+    return replace(part, levels=levels, values=RAW if same else part.values)
 
 
 def _stored(

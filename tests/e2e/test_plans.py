@@ -142,6 +142,25 @@ def test_an_interpreted_program_says_why() -> None:
     assert "line 6: the selection topk has no lowering yet" in done.out
 
 
+@pytest.mark.parametrize(
+    "declared",
+    ["@ csr values huffman", "values huffman", "@ leaves", "@ leaves values huffman"],
+)
+@pytest.mark.parametrize("sparse", ["", "sparse "])
+def test_words_that_nothing_packs_yet_are_interpreted(declared: str, sparse: str) -> None:
+    """``paged`` and ``huffman`` say how a table lies in memory, and nothing about its values."""
+    text = f"""haste 1
+format leaves(i, j) = dense(i), paged(j; page = 16)
+kernel product(W: static {sparse}f32[M, K] {declared}, x: f32[K]) -> y: f32[M] {{
+    y[m] = sum[k] W[m, k] * x[k]
+}}
+"""
+    w = torch.arange(12.0).reshape(3, 4) % 5
+    made = hastec.compile(text, backend_name="cpu").bind(W=w)
+    assert made.artefact is None and "no lowering yet" in made.notes[0].message
+    assert made(x=torch.arange(4.0)).tolist() == (w @ torch.arange(4.0)).tolist()
+
+
 @pytest.mark.parametrize("name", ["heads", "paged", "scatter", "bag", "sddmm", "linear"])
 def test_every_explanation_fits_a_screen(name: str) -> None:
     for target in ("cpu", "sm_90"):
