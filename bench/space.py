@@ -24,9 +24,10 @@ from hastec.backends.triton.backend import TritonBackend
 from hastec.contracts import Built
 from hastec.diag import Source
 from hastec.front.build import check
-from hastec.ir.graph import Graph
+from hastec.ir.format import Format
+from hastec.ir.graph import Graph, Input, NodeId
 from hastec.ir.schedule_text import show_schedule
-from hastec.levels.assemble import pack
+from hastec.levels.assemble import pack, unpack
 from hastec.levels.packed import Entries, Packed
 from hastec.levels.stats import Stats, describe
 from hastec.passes.bound import layouts_of
@@ -43,13 +44,11 @@ PROGRAM = Path(__file__).parent.parent / "examples" / "linear.haste"
 
 @dataclass(frozen=True)
 class Case:
-    """One product on random data, with its exact result."""
+    """One product on random data."""
 
-    dense: torch.Tensor
     x: torch.Tensor
     b: torch.Tensor
     sizes: Mapping[str, int]
-    wanted: torch.Tensor
     stats: Stats
     entries: Entries
     seconds: float
@@ -60,14 +59,15 @@ def main() -> None:
     given = argparse.ArgumentParser()
     given.add_argument("shape", nargs=4)
     given.add_argument("--limit", type=int, default=24)
-    given.add_argument("--only", default="")
+    given.add_argument("--only", default="", help="formats whose text has it")
+    given.add_argument("--values", default="", help="value code of the weight, then not sparse")
     given.add_argument("--out", default="")
     args = given.parse_args()
     m, k, n = int(args.shape[0]), int(args.shape[1]), int(args.shape[3])
     device = gpu()
     assert device is not None
     case = made(m, k, float(args.shape[2]), n)
-    rows = list(measured(case, device, args.limit, args.only))
+    rows = list(measured(case, device, args.limit, args.only, args.values))
     rows.sort(key=lambda row: row["us"])
     for row in rows[:30]:
         print(
@@ -85,47 +85,76 @@ def made(m: int, k: int, density: float, n: int) -> Case:
     dense[torch.rand(m, k, device="cuda") >= density] = 0
     x = torch.randn(k, n, device="cuda", dtype=torch.float16)
     b = torch.randn(m, device="cuda", dtype=torch.float16)
-    wanted = torch.nn.functional.silu(dense.double() @ x.double() + b.double()[:, None])
     coords = tuple(dense.nonzero().t().contiguous())
     stats = describe(coords, (m, k), BLOCKS, widths=widths(k))
     turns = [dense.clone() for _ in range(copies_for(2 * m * k))]
     seconds = gpu_time([partial(torch.matmul, d, x) for d in turns])
-    csr = dense.to_sparse_csr()
+    csr = dense.to_sparse_csr() if density < 1 else dense
     sparse = gpu_time([lambda: csr @ x] * 2)
     print(
         f"{torch.cuda.get_device_name()} {m}x{k} density {density} N {n}: "
         f"cuBLAS {seconds * 1e6:.1f} us, cuSPARSE {sparse * 1e6:.1f} us"
     )
     sizes = {"M": m, "K": k, "N": n}
-    return Case(dense, x, b, sizes, wanted, stats, Entries(coords, dense[coords], (m, k)), seconds)
+    return Case(x, b, sizes, stats, Entries(coords, dense[coords], (m, k)), seconds)
 
 
-def measured(case: Case, device: Device, limit: int, only: str) -> Iterator[dict[str, Any]]:
+def meant(case: Case, held: Entries) -> torch.Tensor:
+    """Return the exact result for a weight as its format holds it, f64[M, N]."""
+    dense = torch.zeros(held.shape, dtype=torch.float64, device="cuda")
+    dense[tuple(torch.as_tensor(c) for c in held.coords)] = torch.as_tensor(held.values).double()
+    return torch.nn.functional.silu(dense @ case.x.double() + case.b.double()[:, None])
+
+
+def program(values: str) -> Graph:
+    """Return the graph of the product, its weight with a value code if there is one."""
+    text = PROGRAM.read_text()
+    if values:
+        text = text.replace("sparse f16[M, K]", f"f16[M, K] values {values}")
+    return check(Source("linear", text))[-1]
+
+
+def measured(
+    case: Case, device: Device, limit: int, only: str, values: str
+) -> Iterator[dict[str, Any]]:
     """Yield a row for every schedule that is right."""
-    graph: Graph = check(Source("linear", PROGRAM.read_text()))[-1]
-    for step in (Normalise(), ChooseFormats(device.target, {}, {"W": case.stats}, 99), Fuse()):
+    graph = program(values)
+    choose = ChooseFormats(device.target, {}, {"W": case.stats}, 99)
+    for step in (Normalise(), choose, Fuse()):
         graph = step.run(graph)
+    (weight,) = (n.id for n in graph.nodes if n.op == Input("W"))
+    candidates = [f for node, f in graph.candidates if node == weight]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(16, mp_context=spawn) as pool:
+        for fmt in candidates or [dict(graph.formats)[weight]]:
+            if only in str(fmt):
+                formats = {**dict(graph.formats), weight: fmt}
+                yield from _of_format(case, device, graph, formats, weight, limit, pool)
+
+
+def _of_format(
+    case: Case,
+    device: Device,
+    graph: Graph,
+    formats: Mapping[NodeId, Format],
+    weight: NodeId,
+    limit: int,
+    pool: Executor,
+) -> Iterator[dict[str, Any]]:
     backend = TritonBackend()
     tile = Tile(device.target, {"W": case.stats}, case.sizes, refuse=backend.refuse)
     (region,) = graph.regions
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(16, mp_context=spawn) as pool:
-        for node, fmt in graph.candidates:
-            if only and only not in str(fmt):
-                continue
-            formats = {**dict(graph.formats), node: fmt}
-            work = tile.work(graph, region, formats)
-            facts = tile.facts(graph, formats)
-            found = rank(work, device.target, facts, case.sizes, 400, refuse=backend.refuse)
-            layouts = layouts_of(graph, formats, tile.registry)
-            packed = pack(layouts[node], case.entries, case.sizes)
-            chosen = list(found.ranked[:limit])
-            mebibytes = packed.bytes / 2**20
-            print(f"{fmt}: {mebibytes:.2f} MiB, {len(found.ranked)} schedules", flush=True)
-            for ranked, built in zip(chosen, _built(pool, chosen, device), strict=True):
-                row = _row(case, device, ranked, built, packed)
-                if row is not None:
-                    yield {"format": str(fmt), **row}
+    work, facts = tile.work(graph, region, formats), tile.facts(graph, formats)
+    found = rank(work, device.target, facts, case.sizes, 400, refuse=backend.refuse)
+    packed = pack(layouts_of(graph, formats, tile.registry)[weight], case.entries, case.sizes)
+    wanted = meant(case, unpack(packed, case.sizes))
+    chosen = list(found.ranked[:limit])
+    fmt = str(formats[weight])
+    print(f"{fmt}: {packed.bytes / 2**20:.2f} MiB, {len(found.ranked)} schedules", flush=True)
+    for ranked, built in zip(chosen, _built(pool, chosen, device), strict=True):
+        row = _row(case, device, ranked, built, packed, wanted)
+        if row is not None:
+            yield {"format": fmt, **row}
 
 
 def _built(pool: Executor, chosen: list[Ranked], device: Device) -> list[Built | str]:
@@ -142,7 +171,12 @@ def _build(ranked: Ranked, device: Device) -> Built | str:
 
 
 def _row(
-    case: Case, device: Device, ranked: Ranked, built: Built | str, packed: Packed
+    case: Case,
+    device: Device,
+    ranked: Ranked,
+    built: Built | str,
+    packed: Packed,
+    wanted: torch.Tensor,
 ) -> dict[str, Any] | None:
     schedule = ranked.schedule
     axes = ", ".join(str(a) for a in schedule.axes)
@@ -150,7 +184,7 @@ def _row(
     if isinstance(built, str):
         print("does not build:", axes, built[:300], file=sys.stderr)
         return None
-    seconds, error = _timed(case, device, ranked, built, packed)
+    seconds, error = _timed(case, device, ranked, built, packed, wanted)
     if not error < 2e-3:
         print("WRONG", axes, error, show_schedule(schedule), file=sys.stderr)
         return None
@@ -169,12 +203,17 @@ def _row(
 
 
 def _timed(
-    case: Case, device: Device, ranked: Ranked, built: Built, packed: Packed
+    case: Case,
+    device: Device,
+    ranked: Ranked,
+    built: Built,
+    packed: Packed,
+    wanted: torch.Tensor,
 ) -> tuple[float, float]:
     """Return the seconds of a launch and the relative error of its result."""
     kernel = ranked.kernel
     launch = TritonBackend().load(built.files, kernel, device.target)
-    y = torch.full(case.wanted.shape, float("nan"), device="cuda", dtype=torch.float16)
+    y = torch.full(wanted.shape, float("nan"), device="cuda", dtype=torch.float16)
     env = {**case.sizes, **packed.sizes()}
     grid = [size.evaluate(env) for _, size in kernel.grid]
     values = [env[s] for s in kernel.sizes]
@@ -186,7 +225,7 @@ def _timed(
     named = dict(packed.named())
     call(named)
     torch.cuda.synchronize()
-    error = ((y.double() - case.wanted).norm() / case.wanted.norm()).item()
+    error = ((y.double() - wanted).norm() / wanted.norm()).item()
     if not error < 2e-3:
         return float("nan"), error
     turns = [_clones(named) for _ in range(copies_for(packed.bytes))]

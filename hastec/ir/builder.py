@@ -36,8 +36,12 @@ class Builder(Indexing):
 
     # ------------------------------------------------------------------------- across digits
     def reduce(self, monoid: str, value: Value, digits: Iterable[str], hint: str = "") -> Value:
-        """Return ``value`` merged over those of ``digits`` it varies over."""
-        over = tuple(d for d in value.digits if d in set(digits))
+        """Return ``value`` merged over those of ``digits`` it varies over.
+
+        What a thread holds is merged first, so that fewer values cross threads.
+        """
+        mine = [d for d in value.digits if d in set(digits)]
+        over = tuple(sorted(mine, key=lambda d: self.digits[d].role == "thread"))
         if not over:
             return value
         left = tuple(d for d in value.digits if d not in over)

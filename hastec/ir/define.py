@@ -24,8 +24,11 @@ from hastec.ir.kernel import (
     arguments,
 )
 from hastec.ir.scalars import SCALARS, Result
-from hastec.ir.types import BOOL, F32, I32, I64, DType
+from hastec.ir.types import BOOL, F16, F32, I32, I64, DType
 from hastec.sym.size import Size
+
+HALF_WHOLE = 2048
+"""Whole numbers up to this are 16-bit floats."""
 
 
 @dataclass(slots=True, eq=False)
@@ -286,9 +289,33 @@ class Definitions:
             return self.const(
                 float(value.op.value) if dtype.is_float else int(value.op.value), dtype
             )
+        narrow = self._exact_product(value) if dtype == F16 else None
+        if narrow is not None:
+            return self.apply("mul", *narrow, hint=hint or value.hint)
         bounds = value.bounds if dtype.is_integer and value.dtype.is_integer else None
         op = Apply("cast", (value.id,))
         return self.define(op, dtype, value.digits, hint or value.hint, bounds)
+
+    def _exact_product(self, value: Value) -> tuple[Value, Value] | None:
+        """Return the factors of a product of wider numbers as 16-bit floats, if both are some.
+
+        Then the wider product is exact, and rounding it is what multiplying in 16 bits does.
+        """
+        if value.dtype != F32 or not isinstance(value.op, Apply) or value.op.fn != "mul":
+            return None
+        left, right = (self._half(self.values[a]) for a in value.op.args)
+        return None if left is None or right is None else (left, right)
+
+    def _half(self, value: Value) -> Value | None:
+        """Return a converted value as the 16-bit float that it equals, if it surely does."""
+        if not isinstance(value.op, Apply) or value.op.fn != "cast":
+            return None
+        source = self.values[value.op.args[0]]
+        if source.dtype == F16:
+            return source
+        bounds = source.bounds if source.dtype.is_integer else None
+        fits = bounds is not None and -HALF_WHOLE <= bounds[0] and bounds[1] <= HALF_WHOLE
+        return self.cast(source, F16) if fits else None
 
     def conj(self, masks: Iterable[Value | None]) -> Value | None:
         """Return the conjunction of masks; None if there is none."""

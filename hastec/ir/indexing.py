@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import gcd, prod
 
 from hastec.ir import arith
 from hastec.ir.define import Definitions
-from hastec.ir.index import Form, Interval, ValueId
+from hastec.ir.index import Form, Interval, ValueId, content
 from hastec.ir.kernel import POINTER, Address, Const, Coord, Load, SizeArg, Store, Value
 from hastec.ir.types import I32, I64, DType
 from hastec.sym.size import Divided, Name, Size
@@ -124,12 +124,28 @@ class Indexing(Definitions):
         bounds = self.interval(rest)
         if bounds is not None and bounds[0] >= 0 and bounds[1] < number:
             return quotient, rest
+        coarse = self._coarser(rest, number)
+        if coarse is not None:
+            (high, low), step = self.divide(coarse[0], number // coarse[2]), coarse[2]
+            return quotient + high, low * step + coarse[1]
         v = self.value(rest)
         n = self.const(number, v.dtype)
         return (
             quotient + self.form(self.apply("div", v, n)),
             self.form(self.apply("mod", v, n)),
         )
+
+    def _coarser(self, form: Form, by: int) -> tuple[Form, Form, int] | None:
+        """Return ``(a, b, step)`` with ``form == a * step + b``, ``0 <= b < step`` and ``step`` a
+        divisor of ``by``: then only ``a`` need be divided. None if no term can be left out.
+        """
+        steps = {gcd(content(c), by) for _, c in form.terms} - {1, by}
+        for step in sorted(steps, reverse=True):
+            high, low = form.divide(step)
+            bounds = self.interval(low)
+            if low.terms and bounds is not None and bounds[0] >= 0 and bounds[1] < step:
+                return high, low, step
+        return None
 
     # -------------------------------------------------------------------------------- memory
     def pointer(self, table: str, form: Form) -> Value:

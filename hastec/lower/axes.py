@@ -21,8 +21,9 @@ class AxisFacts:
     under the sizes at hand (None: a run-time length). ``fixed``: the size is part of the format,
     so that digits must cover it exactly. ``unit``: a walked fibre is padded to multiples of it.
     ``sequential``: it is walked in order. ``contiguous``: neighbours along it are neighbours in
-    some table. ``word``: bytes of a stored coordinate, if each position has one. ``slice``: how
-    many neighbours some table keeps together, ``wish``: the tile the program asks for (0: none).
+    some table. ``word``: bytes of a stored coordinate, if each position has one. ``pack``: how
+    many neighbours share a word of a value code. ``slice``: how many neighbours some table keeps
+    together, ``wish``: the tile the program asks for (0: none).
     """
 
     name: str
@@ -36,6 +37,7 @@ class AxisFacts:
     contiguous: bool = False
     led: bool = False
     word: int = 1
+    pack: int = 1
     slice: int = 0
     wish: int = 0
 
@@ -49,7 +51,7 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
     """Return every axis of a region: those of outputs first, then those of reductions."""
     led = {r: lead for lead in leads for r in lead.ranks}
     dense = _contiguous_ranks(work)
-    slices = _slices(work)
+    slices, packs = _slices(work), _packs(work)
     walked = [r for n in reversed(work.reduces()) if isinstance(n.op, Reduce) for r in n.op.ranks]
     found: list[AxisFacts] = []
     for rank in dict.fromkeys((*work.out_ranks, *walked)):
@@ -58,7 +60,8 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
             found += _levels(work, led[rank], rank, reduced, sizes)
         else:
             facts = _free(work, rank, reduced, sizes, rank in dense)
-            found.append(replace(facts, slice=slices.get(rank, 0)))
+            pack = packs.get(rank, 1)
+            found.append(replace(facts, slice=slices.get(rank, 0), pack=pack))
     wishes = dict(work.graph.hints)
     return tuple(replace(f, wish=wishes.get(f"tile.{f.rank}", 0)) for f in found)
 
@@ -74,6 +77,20 @@ def _slices(work: Work) -> dict[str, int]:
                 inner = [lv for lv in coords if lv.spec.coord.op == "%" and lv.facts.full]
                 if isinstance(at, Index) and inner:
                     found[at.rank] = inner[-1].spec.coord.by
+    return found
+
+
+def _packs(work: Work) -> dict[str, int]:
+    """Return, for ranks whose neighbours share words in some table, how many share one."""
+    found: dict[str, int] = {}
+    for access in work.accesses():
+        assert isinstance(access.op, Access | Present)
+        for layout in work.layouts[access.op.table]:
+            last = layout.levels[layout.order[-1].level]
+            sub = access.op.subs[layout.dims.index(last.spec.coord.dim)] if layout.dims else None
+            at = None if sub is None else work.nodes[sub].op
+            if isinstance(at, Index) and last.facts.full and not last.facts.fibre:
+                found[at.rank] = max(found.get(at.rank, 1), layout.values.per_word)
     return found
 
 
@@ -120,6 +137,7 @@ def _levels(
                     layout.order[-1].level == number,
                     led=True,
                     word=_word(level),
+                    pack=layout.values.per_word if layout.order[-1].level == number else 1,
                 )
             )
     return found

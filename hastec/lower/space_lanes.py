@@ -12,6 +12,14 @@ from hastec.lower.work import Work
 from hastec.target import Target
 
 _LOOP: Spread = (("loop", None),)
+_ROWS: tuple[Spread, ...] = (
+    (),
+    (("thread", 4),),
+    (("reg", 2),),
+    (("reg", 4),),
+    (("thread", 4), ("reg", 2)),
+)
+"""Ways to hold several rows of a program whose lanes run along a sum."""
 MOST_REGISTERS = 64
 """More copies of a value a thread than this never pay."""
 
@@ -26,11 +34,11 @@ def lane_schedules(
             yield from _with_steps(facts, leads, {**wide, **narrow}, run, lane)
     for lane in _reduced_lanes(facts):
         row = next((f for f in facts if not f.reduced and not f.led), None)
-        for rows, narrow in product((1, 4), _narrow(facts, None, run)):
+        for rows, narrow in product(_ROWS, _narrow(facts, None, run)):
             given = dict(narrow)
-            if row is not None and rows > 1 and row.name not in narrow:
-                given[row.name] = (("grid", None), ("thread", rows))
-            elif rows > 1:
+            if row is not None and rows and row.name not in narrow:
+                given[row.name] = (("grid", None), *rows)
+            elif rows:
                 continue
             for spread in _along(lane, target.lanes, run):
                 yield from _with_steps(facts, leads, {**given, lane.name: spread}, run, lane)
@@ -85,11 +93,14 @@ def _reduced_lanes(facts: tuple[AxisFacts, ...]) -> list[AxisFacts]:
 
 def _along(f: AxisFacts, lanes: int, run: int) -> tuple[Spread, ...]:
     """Spreads of a reduced axis over lanes: one, or several values a lane in either order."""
-    return (
+    plain: tuple[Spread, ...] = (
         (("loop", None), ("thread", lanes)),
         (("loop", None), ("reg", 4), ("thread", lanes)),
-        (("loop", None), ("thread", lanes), ("reg", min(run, 16 // f.word))),
     )
+    if f.pack == 1:
+        return (*plain, (("loop", None), ("thread", lanes), ("reg", min(run, 16 // f.word))))
+    words: tuple[Spread, ...] = ((), (("reg", 2),), (("reg", 4),))
+    return tuple((("loop", None), ("thread", lanes), *w, ("reg", f.pack)) for w in words)
 
 
 def _narrow(

@@ -137,9 +137,12 @@ def _inside(f: AxisFacts, dots: tuple[Product, ...]) -> bool:
 
 
 def _tile(f: AxisFacts, width: int) -> Spread:
+    # Values that share a word have a digit of their own: the word is loaded once.
+    words: Spread = (("block", width // f.pack), ("block", f.pack))
+    tile: Spread = words if 1 < f.pack < width else (("block", width),)
     if f.fixed or (f.number is not None and f.number <= width):
-        return (("block", width),)
-    return (("loop" if f.reduced else "grid", None), ("block", width))
+        return tile
+    return (("loop" if f.reduced else "grid", None), *tile)
 
 
 def _alone(f: AxisFacts) -> Spread:

@@ -47,13 +47,15 @@ def build(
     axes: list[Axis] = []
     for name in names:
         parts: list[tuple[str, int]] = []
+        mine: list[Digit] = []
         stride = 1
         for n, (role, extent) in reversed(list(enumerate(spreads[name]))):
             digit = _name(name, role, n, spreads[name])
-            digits.append(Digit(digit, role, extent, strides.get((name, n), 1)))
+            mine.append(Digit(digit, role, extent, strides.get((name, n), 1)))
             parts.append((digit, stride))
             stride *= extent or 1
         axes.append(Axis(name, tuple(reversed(parts))))
+        digits += reversed(mine)
     total = 1
     for digit_ in digits:
         total *= (digit_.extent or 1) if digit_.role == "thread" else 1
