@@ -44,7 +44,7 @@ def script(name: str) -> Any:
     return found
 
 
-# -------------------------------------------------------------------------------- what scripts write
+# ------------------------------------------------------------------------------ written by scripts
 def test_the_page_of_errors_is_what_its_script_writes() -> None:
     assert page("errors.md") == script("errors_page").page(), "run scripts/errors_page.py"
 
