@@ -10,9 +10,12 @@ from typing import Any
 import torch
 
 import hastec
+from hastec.diag import Source
+from hastec.front.build import check
 from hastec.front.ready import READY
 from hastec.levels.assemble import from_dense, pack
 from hastec.levels.formats import bind_format
+from hastec.levels.missing import missing
 from hastec.levels.registry import default_registry
 from hastec.sym.size import Size
 from tests.house.tree import ROOT, none
@@ -149,3 +152,18 @@ def test_every_pass_and_every_level_file_is_named() -> None:
 def test_the_files_are_there() -> None:
     listed = {p.name for p in Path(DOCS).iterdir()}
     assert {"architecture.md", "errors.md", "flow.svg", "formats.md", "tutorial.md"} <= listed
+
+
+# ---------------------------------------------------------------------------------------- examples
+def test_every_example_is_listed_with_how_it_runs() -> None:
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\((\w+)\.haste\) \| (.+) \| (\w+) \|$", text, re.M)
+    assert sorted(name for name, _, _, _ in listed) == sorted(
+        path.stem for path in (ROOT / "examples").glob("*.haste")
+    )
+    for name, target, shows, runs in listed:
+        program = (ROOT / "examples" / f"{name}.haste").read_text(encoding="utf-8")
+        graphs = check(Source(name, program))
+        how = "interpreted" if any(any(missing(g)) for g in graphs) else "compiled"
+        assert (name, runs) == (target, how)
+        assert f"# {shows}" in program
