@@ -10,13 +10,13 @@ from math import prod
 
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.define import Loop
-from hastec.ir.graph import Access, Law, Map, NodeId, Present, Reduce
+from hastec.ir.graph import Access, Law, NodeId, Present, Reduce
 from hastec.ir.kernel import Value
 from hastec.ir.types import DType
 from hastec.lower import evaluate as ev
-from hastec.lower import tables
 from hastec.lower.cluster import Cluster, clusters, pending
 from hastec.lower.context import Context, Nest
+from hastec.lower.dots import factors, zero
 from hastec.lower.leads import axes_of
 from hastec.lower.monoids import LOWEST, identity, merge, power
 from hastec.lower.nest import close_codes, place
@@ -216,33 +216,12 @@ def _dot(
     c: Context, state: _State, factor: Value | None, nest: Nest, masks: tuple[Value, ...]
 ) -> None:
     k = c.k
-    left, right = _factors(c, state)
-    a, b = ev.evaluate(c, left), ev.evaluate(c, right)
-    if a.dtype != b.dtype:
-        # A computed factor is rounded to its partner's type: the one rounding inside a kernel.
-        narrow = min((a.dtype, b.dtype), key=lambda t: t.bits)
-        a, b = k.cast(a, narrow), k.cast(b, narrow)
-    over = tuple(d for d in nest.tile if d in a.digits and d in b.digits)
-    if not over:
-        raise Refused("a matrix product needs a tile of the summed rank in both factors")
-    if any(d in a.digits for d in b.digits if d not in over):
-        raise Refused("both factors of a matrix product vary with a tile that is not summed")
-    needed = [m for m in masks if not (_zero(c, left, m) or _zero(c, right, m))]
-    mask = k.conj(needed)
-    if mask is not None:
-        a = k.apply("where", mask, a, k.const(0.0, a.dtype))
+    a, b, over = factors(c, state.op, tuple(nest.tile), masks)
     digits = tuple(d for d in k.digits_of(a, b) if d not in over)
     before = _before(c, state, k.const(0.0, state.dtype), digits, nest)
     if before is not None and factor is not None:
         before = k.apply("mul", before, factor)
     state.value = k.dot(a, b, before, over)
-
-
-def _factors(c: Context, state: _State) -> tuple[NodeId, NodeId]:
-    body = c.work.nodes[state.op.args[0]].op
-    if not isinstance(body, Map) or body.fn != "mul" or state.op.monoid != "sum":
-        raise Refused("only a sum of products can be a matrix product")
-    return body.args[0], body.args[1]
 
 
 def _merged_early(c: Context, state: _State, nest: Nest) -> tuple[str, ...]:
@@ -299,26 +278,9 @@ def _masked(
     law = c.work.law_of(state.node)
     dependent = law is not None and law.on != state.node
     if state.op.monoid == "sum" and not dependent:
-        masks = tuple(m for m in masks if not _zero(c, arg, m))
+        masks = tuple(m for m in masks if not zero(c, arg, m))
     mask = c.k.conj(masks)
     if mask is None:
         return value
     none = identity(c.k, state.op.monoid, state.dtype)
     return c.k.apply("where", mask, value, none)
-
-
-def _zero(c: Context, node: NodeId, mask: Value) -> bool:
-    """Whether an evaluated node is 0 where ``mask`` is false."""
-    at = c.work.nodes[node]
-    match at.op:
-        case Access(table, _):
-            fills = [layout.fill for layout in c.work.layouts[table]]
-            return not any(fills) and mask in tables.zero_under(c, node)
-        case Map("mul", args):
-            # Of floats every factor: one that is not masked may hold an infinity.
-            zeros = [_zero(c, a, mask) for a in args]
-            return all(zeros) if at.dtype.is_float else any(zeros)
-        case Map("cast" | "neg", (arg,)):
-            return _zero(c, arg, mask)
-        case _:
-            return False
