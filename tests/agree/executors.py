@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -112,11 +113,13 @@ def _bytes(array: Array) -> np.ndarray:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
+@cache
 def cpu() -> Native:
     """Return the CPU backend on two threads."""
     return Native("CPU backend", Cpu(), replace(CPU, units=2))
 
 
+@cache
 def triton() -> Native:
-    """Return Triton's interpreter, in a process of its own."""
+    """Return Triton's interpreter, in a process that all tests share: it takes long to start."""
     return Native("Triton interpreter", TritonBackend(interpret=True), SM90)

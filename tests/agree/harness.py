@@ -25,11 +25,15 @@ from hastec.target import Target
 from tests.agree.executors import Executor, Interpreted
 from tests.agree.program import Bound, as_numpy, entries, plain
 
+SPACE = 400
+"""Schedules of a space that are looked at."""
+
 
 @dataclass(frozen=True)
 class Check:
-    """What to run: schedules of ``target`` (at most ``limit``) through the kernel interpreter,
-    and every ``stride``-th of them through a backend as well.
+    """What to run: schedules of ``target`` (at most ``limit``, spread over its whole space, the
+    ``first`` of them that is taken) through the kernel interpreter, and every ``stride``-th of
+    them through a backend as well.
 
     Results must be equal, or within ``tolerance`` where functions round.
     """
@@ -39,6 +43,7 @@ class Check:
     native: Executor | None = None
     stride: int = 1
     tolerance: float = 0.0
+    first: int = 0
 
 
 @dataclass
@@ -55,6 +60,10 @@ class Tally:
     def refuse(self, reason: str) -> None:
         """Count one kernel that could not be made or built."""
         self.refused[reason] = self.refused.get(reason, 0) + 1
+
+
+class NoSchedule(AssertionError):
+    """Why nothing of a space could be lowered."""
 
 
 class Disagreement(AssertionError):
@@ -88,7 +97,8 @@ def agree(bound: Bound, check: Check) -> Tally:
             except (AssertionError, InternalError) as error:
                 raise Disagreement(region.name, schedule, kernel, str(error)) from error
             found += 1
-        assert found, f"no schedule of {region.name} runs: {sorted(tally.refused)}"
+        if not found:
+            raise NoSchedule(f"{region.name}: {'; '.join(sorted(tally.refused))}")
         bound.arrays.update(outputs)
     return tally
 
@@ -112,11 +122,13 @@ def kernels(
             yield schedule, kernel
 
 
-def _offered(work: Work, sizes: Mapping[str, int], check: Check) -> Iterator[Schedule]:
+def _offered(work: Work, sizes: Mapping[str, int], check: Check) -> tuple[Schedule, ...]:
     special = Special.of(work, sizes)
-    yield from schedules(work, check.target, sizes, check.limit)[::2]
-    found = schedules(work.with_ones(special.ones), check.target, sizes, check.limit)
-    yield from (special.schedule(s) for s in found[1::2])
+    plain = schedules(work, check.target, sizes, SPACE)
+    found = schedules(work.with_ones(special.ones), check.target, sizes, SPACE)
+    both = (*plain[::2], *(special.schedule(s) for s in found[1::2]))
+    step = max(1, len(both) // check.limit)
+    return both[check.first % step :: step][: check.limit]
 
 
 def run(bound: Bound, region: Region, kernel: Kernel, executor: Executor) -> dict[str, Array]:
