@@ -8,8 +8,9 @@ from math import prod
 from typing import cast
 
 from hastec.backends.triton import load_module, machine
-from hastec.backends.triton.emit import emit_source, identifier
+from hastec.backends.triton.emit import emit_source
 from hastec.backends.triton.interpreter import Tensor, Worker
+from hastec.backends.triton.names import identifier
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.contracts import Array, Built, Emitted, Launcher
 from hastec.ir.kernel import Kernel

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hastec.backends.triton.emit import identifier
 from hastec.backends.triton.load_cuda import extra_arguments
+from hastec.backends.triton.names import arguments_of, identifier
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
@@ -103,6 +103,7 @@ def _files(done: Any, kernel: Kernel) -> dict[str, bytes]:
 
 def signature(kernel: Kernel) -> dict[str, str]:
     """Return Triton's types of a kernel's arguments, in order."""
-    found = {identifier(t.name): "*" + SIGNATURES[t.dtype] for t in kernel.tables}
-    found.update((identifier(s), "i64" if kernel.wide else "i32") for s in kernel.sizes)
+    names = arguments_of(kernel)
+    found = {names[t.name]: "*" + SIGNATURES[t.dtype] for t in kernel.tables}
+    found.update((names[s], "i64" if kernel.wide else "i32") for s in kernel.sizes)
     return found

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from hastec.ir.kernel import POINTER, Value
+from hastec.backends.triton import text
+from hastec.backends.triton.text import TYPES, Expr
+from hastec.diag import InternalError
+from hastec.ir.kernel import POINTER, Load, Value
 from hastec.ir.types import BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, DType
-
-TYPES: dict[DType, str] = {
-    BOOL: "tl.int1",
-    I8: "tl.int8",
-    I16: "tl.int16",
-    I32: "tl.int32",
-    I64: "tl.int64",
-    U8: "tl.uint8",
-    U16: "tl.uint16",
-    U32: "tl.uint32",
-    F16: "tl.float16",
-    BF16: "tl.bfloat16",
-    F32: "tl.float32",
-    F64: "tl.float64",
-}
 
 SIGNATURES: dict[DType, str] = {
     BOOL: "i1",
@@ -111,6 +99,14 @@ def _round(x):
 def _trunc(x):
     return tl.where(x < 0, tl.ceil(x), tl.floor(x))
 """,
+    "_maximum": """@triton.jit
+def _maximum(a, b):
+    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+""",
+    "_minimum": """@triton.jit
+def _minimum(a, b):
+    return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
+""",
     "_prod": """@triton.jit
 def _prod(a, b):
     return a * b
@@ -118,78 +114,94 @@ def _prod(a, b):
 }
 
 
-def call(fn: str, args: list[str], values: list[Value], dtype: DType, popc: str) -> tuple[str, str]:
+def call(
+    fn: str, args: list[Expr], values: list[Value], dtype: DType, popc: str
+) -> tuple[Expr, str]:
     """Return the text of a primitive function and the helper it needs ("" for none)."""
     kind = values[0].dtype
     if fn in INFIX:
-        return f"{args[0]} {INFIX[fn]} {args[1]}", ""
+        return text.infix(args[0], INFIX[fn], args[1]), ""
     if fn in CALLS:
-        return f"{CALLS[fn]}({', '.join(args)})", ""
+        return text.call(CALLS[fn], *args), ""
     match fn:
         case "neg":
-            return f"-{args[0]}", ""
+            return _sign("-", args[0]), ""
+        case "not" if kind == BOOL:
+            return _sign("~", args[0]), ""
         case "not":
-            return f"{args[0]} == 0" if kind != BOOL else f"~{args[0]}", ""
+            return text.infix(args[0], "==", Expr("0")), ""
+        case "min" | "max" if kind.is_float:
+            return _helped(f"_{fn}imum", args)
         case "min" | "max":
-            keep = ", propagate_nan=tl.PropagateNan.ALL" if kind.is_float else ""
-            return f"tl.{fn}imum({args[0]}, {args[1]}{keep})", ""
+            return text.call(f"tl.{fn}imum", *args), ""
         case "where":
-            return f"tl.where({args[0]}, {args[1]}, {args[2]})", ""
+            return text.call("tl.where", *args), ""
+        case "popc" if popc and kind.bits <= 32:
+            return text.call(popc, *args), ""
         case "popc":
-            if popc and kind.bits <= 32:
-                return f"{popc}({args[0]})", ""
-            helper = "_popcount64" if kind.bits == 64 else "_popcount"
-            return f"{helper}({args[0]})", helper
+            return _helped("_popcount64" if kind.bits == 64 else "_popcount", args)
         case "round" | "trunc":
-            return f"_{fn}({args[0]})", f"_{fn}"
+            return _helped(f"_{fn}", args)
         case "div":
             return _divide(args, values, kind)
         case "mod":
             return _modulo(args, values, kind)
         case "cast":
-            return _cast(args[0], kind, dtype), ""
+            return _cast(args[0], values[0], dtype), ""
         case _:
-            raise KeyError(fn)
+            raise InternalError(f"Triton has no text for {fn}")
+
+
+def _helped(helper: str, args: list[Expr]) -> tuple[Expr, str]:
+    return text.call(helper, *args), helper
+
+
+def _sign(sign: str, arg: Expr) -> Expr:
+    return Expr(f"{sign}{arg.within(text.SIGN)}", text.SIGN)
 
 
 def _natural(value: Value) -> bool:
     return value.bounds is not None and value.bounds[0] >= 0
 
 
-def _divide(args: list[str], values: list[Value], kind: DType) -> tuple[str, str]:
+def _divide(args: list[Expr], values: list[Value], kind: DType) -> tuple[Expr, str]:
     if kind == F32:
-        return f"tl.div_rn({args[0]}, {args[1]})", ""
+        return text.call("tl.div_rn", *args), ""
     if kind.is_float:
-        return f"{args[0]} / {args[1]}", ""
+        return text.infix(args[0], "/", args[1]), ""
     if all(_natural(v) for v in values):
-        return f"{args[0]} // {args[1]}", ""
-    return f"_floordiv({args[0]}, {args[1]})", "_floordiv"
+        return text.infix(args[0], "//", args[1]), ""
+    return _helped("_floordiv", args)
 
 
-def _modulo(args: list[str], values: list[Value], kind: DType) -> tuple[str, str]:
+def _modulo(args: list[Expr], values: list[Value], kind: DType) -> tuple[Expr, str]:
     if kind.is_float:
-        return f"_modf({args[0]}, {args[1]})", "_modf"
+        return _helped("_modf", args)
     if all(_natural(v) for v in values):
-        return f"{args[0]} % {args[1]}", ""
-    return f"_floormod({args[0]}, {args[1]})", "_floormod"
+        return text.infix(args[0], "%", args[1]), ""
+    return _helped("_floormod", args)
 
 
-def _cast(text: str, source: DType, target: DType) -> str:
+def _cast(arg: Expr, value: Value, target: DType) -> Expr:
+    source = value.dtype
     if source == POINTER or target == POINTER:
-        raise KeyError("cast")
+        raise InternalError("an address is no number")
     if target == BOOL:
-        return f"{text} != 0"
+        return text.infix(arg, "!=", Expr("0"))
     if source.is_float and target.is_integer:
-        return _saturate(text, target)
-    return f"tl.cast({text}, {TYPES[target]})"
+        return _saturate(arg, target)
+    if value.digits or isinstance(value.op, Load):
+        return Expr(f"{arg.atom}.to({TYPES[target]})")
+    return text.call("tl.cast", arg, TYPES[target])  # numbers, in Triton's interpreter
 
 
-def _saturate(text: str, target: DType) -> str:
+def _saturate(arg: Expr, target: DType) -> Expr:
     """Truncate towards zero within the limits of the type; NaN becomes 0."""
     signed = target.name.startswith("i")
     low = -(1 << (target.bits - 1)) if signed else 0
     high = (1 << (target.bits - (1 if signed else 0))) - 1
-    inside = f"tl.cast({text}, {TYPES[target]})"
-    above = f"tl.where({text} >= {float(high + 1)}, {high}, {inside})"
-    below = f"tl.where({text} <= {float(low)}, {low}, {above})"
-    return f"tl.cast(tl.where({text} != {text}, 0, {below}), {TYPES[target]})"
+    inside = text.call("tl.cast", arg, TYPES[target])
+    above = text.call("tl.where", f"{arg.atom} >= {float(high + 1)}", high, inside)
+    below = text.call("tl.where", f"{arg.atom} <= {float(low)}", low, above)
+    number = text.call("tl.where", f"{arg.atom} != {arg.atom}", 0, below)
+    return text.call("tl.cast", number, TYPES[target])

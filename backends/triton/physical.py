@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from math import prod
 from typing import TypeAlias
 
+from hastec.backends.triton.text import Expr, call, listed
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
-    Address,
     Carried,
     Const,
     Coord,
@@ -73,7 +73,7 @@ class Plan:
 
     def sizes(self, shape: Shape) -> str:
         """Return a shape as Triton writes it."""
-        return "[" + ", ".join(str(self.extent(dim)) for dim in shape) + "]"
+        return listed(self.extent(dim) for dim in shape)
 
     def _vector(self) -> str:
         """Return the register digit to keep last: of unit stride beside other register digits."""
@@ -143,46 +143,51 @@ class Plan:
         return any(self.digits[d].role == "reg" for d in value.digits)
 
     # --------------------------------------------------------------------------- conversions
-    def convert(self, text: str, source: Shape, target: Shape) -> str:
-        """Return ``text`` (of shape ``source``) in ``target``, up to broadcasting."""
+    def convert(self, expr: Expr, source: Shape, target: Shape) -> Expr:
+        """Return an expression of shape ``source`` in ``target``, up to broadcasting."""
         if source == target or not source:
-            return text
-        have = [d for dim in source for d in dim]
+            return expr
         want = {d for dim in target for d in dim}
-        text, source = self._collapse(text, source, [d for d in have if d not in want])
+        gone = [d for dim in source for d in dim if d not in want]
+        expr, source = self._collapse(expr, source, gone)
         have = [d for dim in source for d in dim]
         if not source or source == target:
-            return text
+            return expr
         if all(dim in source or not set(dim) & set(have) for dim in target):
-            return self._index(text, [dim in source for dim in target])
+            return indexed(expr, [dim in source for dim in target])
         if any(len(dim) > 1 for dim in source):
-            text = f"tl.reshape({text}, {self.sizes(tuple((d,) for d in have))})"
+            expr = self.reshaped(expr, singles(have))
         outer = tuple(dim for dim in target if set(dim) & set(have))
         flat = [d for dim in outer for d in dim]
-        text = self._index(text, [d in have for d in flat])
+        expr = indexed(expr, [d in have for d in flat])
         if len(flat) > len(have):
-            text = f"tl.broadcast_to({text}, {self.sizes(tuple((d,) for d in flat))})"
-        text = f"tl.reshape({text}, {self.sizes(outer)})"
-        return self._index(text, [dim in outer for dim in target])
+            expr = call("tl.broadcast_to", expr, self.sizes(singles(flat)))
+        return indexed(self.reshaped(expr, outer), [dim in outer for dim in target])
 
-    def _index(self, text: str, keep: list[bool]) -> str:
-        if all(keep):
-            return text
-        return f"{text}[{', '.join(':' if k else 'None' for k in keep)}]"
+    def reshaped(self, expr: Expr, shape: Shape) -> Expr:
+        """Return an expression in a shape of as many elements."""
+        return call("tl.reshape", expr, self.sizes(shape))
 
-    def _collapse(self, text: str, source: Shape, gone: list[str]) -> tuple[str, Shape]:
+    def _collapse(self, expr: Expr, source: Shape, gone: list[str]) -> tuple[Expr, Shape]:
         """Drop digits the value does not vary over: all copies are equal, any of them will do."""
         if not gone:
-            return text, source
+            return expr, source
         flat = [d for dim in source for d in dim]
         if len(flat) > len(source):
-            text = f"tl.reshape({text}, {self.sizes(tuple((d,) for d in flat))})"
+            expr = self.reshaped(expr, singles(flat))
         for digit in gone:
-            text = f"tl.max({text}, {flat.index(digit)})"
+            expr = call("tl.max", expr, flat.index(digit))
             flat.remove(digit)
-        return text, tuple((d,) for d in flat)
+        return expr, singles(flat)
 
 
-def is_pointer_base(op: Address) -> bool:
-    """Whether an address starts from an array."""
-    return isinstance(op.base, str)
+def singles(digits: Iterable[str]) -> Shape:
+    """Return the shape with a dimension for every digit."""
+    return tuple((d,) for d in digits)
+
+
+def indexed(expr: Expr, keep: list[bool]) -> Expr:
+    """Return an expression with a new dimension of extent 1 wherever ``keep`` is false."""
+    if all(keep):
+        return expr
+    return Expr(f"{expr.atom}[{', '.join(':' if k else 'None' for k in keep)}]")

@@ -1,0 +1,65 @@
+"""Loads and stores as Triton text."""
+
+from __future__ import annotations
+
+from hastec.backends.triton.lines import Lines
+from hastec.backends.triton.physical import Lanes, Shape
+from hastec.backends.triton.text import Expr, call, listed, literal
+from hastec.ir.kernel import Load, Store, Value
+from hastec.ir.types import DType
+
+_ATOMIC = {"sum": "tl.atomic_add", "max": "tl.atomic_max", "min": "tl.atomic_min"}
+
+
+def load(w: Lines, value: Value, op: Load, lanes: Lanes) -> Expr:
+    """Return a load on ``lanes``."""
+    shape = w.plan.shape_of(value.digits, lanes)
+    dtype = w.kernel.table(op.table).dtype
+    where = w.broadcast(w.plan.values[op.pointer], shape, lanes)
+    guard = None if op.mask is None else w.broadcast(w.plan.values[op.mask], shape, lanes)
+    if len(shape) > 1 and lanes and op.unit not in value.digits:
+        one: Shape = (tuple(d for dim in shape for d in dim),)
+        flat = None if guard is None else w.plan.reshaped(guard, one)
+        return w.plan.reshaped(_read(w.plan.reshaped(where, one), flat, op, dtype), shape)
+    if lanes and op.unit and op.align > 1 and shape:
+        where = _hinted(w, where, op, shape, dtype)
+    return _read(where, guard, op, dtype)
+
+
+def _read(where: Expr, guard: Expr | None, op: Load, dtype: DType) -> Expr:
+    if guard is None:
+        return call("tl.load", where)
+    return call("tl.load", where, f"mask={guard}", f"other={literal(op.other, dtype)}")
+
+
+def _hinted(w: Lines, where: Expr, op: Load, shape: Shape, dtype: DType) -> Expr:
+    """State how far neighbours run and what divides their start: reshapes forget it."""
+    run, divisor = [1] * len(shape), [1] * len(shape)
+    at = next(n for n, dim in enumerate(shape) if op.unit in dim)
+    run[at] = w.plan.extent((op.unit,))
+    divisor[at] = min(16, op.align * dtype.bytes)
+    runs = call("tl.max_contiguous", where, listed(run))
+    return call("tl.multiple_of", runs, listed(divisor))
+
+
+def store(w: Lines, stmt: Store) -> str:
+    """Return the line that stores."""
+    values = w.plan.values
+    pointer, value = values[stmt.pointer], values[stmt.value]
+    mask = None if stmt.mask is None else values[stmt.mask]
+    parts = [v for v in (pointer, value, mask) if v is not None]
+    digits = tuple(d for d in w.plan.digits if any(d in v.digits for v in parts))
+    lanes = _lanes(w, parts)
+    shape = w.plan.shape_of(digits, lanes)
+    args = [str(w.broadcast(v, shape, lanes)) for v in (pointer, value)]
+    if mask is not None:
+        args.append(f"mask={w.broadcast(mask, shape, lanes)}")
+    return str(call("tl.store" if stmt.combine == "set" else _ATOMIC[stmt.combine], *args))
+
+
+def _lanes(w: Lines, parts: list[Value]) -> Lanes:
+    """Return the smallest lanes in use that hold all thread digits of ``parts``."""
+    used = [w.lanes(v) for v in parts if w.lanes(v)]
+    digits = {d for v in parts for d in v.digits if d in w.plan.lanes}
+    fits = [u for u in used if digits <= set(u)]
+    return min(fits, key=len, default=w.plan.lanes if used else ())
