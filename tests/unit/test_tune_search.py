@@ -197,10 +197,10 @@ class Slow:
 
 def test_the_budget_is_kept() -> None:
     problem, book = linear(), Book(None)
-    settings = Settings(budget=1.0, timer=Clock((1.0,)), builder=Slow(problem, 0.25))
+    settings = Settings(budget=3.0, timer=Clock((1.0,)), builder=Slow(problem, 0.5))
     start = time.monotonic()
     found = tune(problem, book, settings)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 10
     assert 0 < len(found.records) < 10
     assert not any(r.schedule.startswith("searched") for r in book.records)
 
