@@ -314,7 +314,7 @@ class Definitions:
         if source.dtype == F16:
             return source
         bounds = source.bounds if source.dtype.is_integer else None
-        fits = bounds is not None and -HALF_WHOLE <= bounds[0] and bounds[1] <= HALF_WHOLE
+        fits = bounds is not None and bounds[0] >= -HALF_WHOLE and bounds[1] <= HALF_WHOLE
         return self.cast(source, F16) if fits else None
 
     def conj(self, masks: Iterable[Value | None]) -> Value | None:
