@@ -36,7 +36,8 @@ def given(dtype: str, fmt: Stored) -> dict[str, Table]:
             return {"W": Table(np.abs(w).astype(np.int64)), "X": Table(np.abs(x).astype(np.int64))}
         case "i":
             return {"W": Table(w.astype(np.int64)), "X": Table(x.astype(np.int64))}
-    return {"W": Table(w), "X": Table(x)}
+        case _:
+            return {"W": Table(w), "X": Table(x)}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
