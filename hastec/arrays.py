@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from hastec.diag.library import not_installed
+
 Number: TypeAlias = int | float | bool
 
 
@@ -66,9 +68,13 @@ class Array(Protocol):
 
 
 def torch_module() -> Any:
-    """Return torch, imported on first use."""
-    import torch
-
+    """Return torch, imported on first use; HasteError HST6007 if it is not there."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise not_installed("torch", "tables are its tensors") from None
     return torch
 
 

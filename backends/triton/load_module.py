@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,15 +14,20 @@ from typing import Any
 from hastec.backends.triton.load_cuda import extra_arguments
 from hastec.backends.triton.names import arguments_of, identifier
 from hastec.backends.triton.ops import SIGNATURES
+from hastec.diag.library import not_installed
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
 
+DISTRIBUTIONS = ("triton", "pytorch-triton")
+"""Names that Triton is installed under."""
+
 
 def triton_version() -> str:
-    """Return the version of Triton and of the assembler it carries."""
-    import triton
-
-    return f"triton {triton.__version__}"
+    """Return the version of Triton, and so of the assembler it carries; source needs none."""
+    for name in DISTRIBUTIONS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return f"triton {importlib.metadata.version(name)}"
+    return "triton none"
 
 
 def tools() -> Path:
@@ -56,10 +62,14 @@ def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, byt
     Returns the intermediate texts and the machine code by suffix, and ``meta``: what a launch
     needs to know. Raises what Triton raises; callers turn that into a rejected candidate.
     """
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
+    try:
+        import triton
+        from triton.backends.compiler import GPUTarget
+        from triton.compiler import ASTSource
+    except ModuleNotFoundError as error:
+        if error.name != "triton":
+            raise
+        raise not_installed("triton", "machine code for GPUs is made by it") from None
     with as_file(source) as path:
         module = import_file(path, "haste_kernel")
         fn = getattr(module, identifier(kernel.name))

@@ -49,6 +49,13 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "in the kernel interpreter (`hastec verify --target`).",
     ),
     (
+        "HST6007",
+        "library not installed",
+        "Checking programs and compiling them to source needs nothing but the package. Tables are "
+        "tensors of torch, and machine code for GPUs is made by Triton: neither is installed with "
+        "it, so that the builds that are there are never replaced.",
+    ),
+    (
         "HST6101",
         "cache degraded",
         "The cache on disk cannot be used as it should: the disk is full, the folder may not be "

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import torch
 
 from hastec import driver
+from hastec.arrays import torch_module
 from hastec.cache import Store, key
 from hastec.cache.bundle import export_bundle, import_bundle
 from hastec.cli import fmt
@@ -242,6 +245,12 @@ def unformatted(folder: Path) -> tuple[Diagnostic, ...]:
     return answered(fmt.run, parser, "--check", str(written(folder)))
 
 
+def without_torch() -> None:
+    """Ask for torch where Python finds none."""
+    with mock.patch.dict(sys.modules, {"torch": None}):
+        torch_module()
+
+
 def different() -> tuple[Diagnostic, ...]:
     """Compare a result that is not what the program means."""
     made = driver.compile(program("x[n] + 1").text, backend_name="cpu")
@@ -264,6 +273,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "HST6004": lambda _: driver.compile(program("x[n]").text, kernel="linear"),
     "HST6005": lambda _: named("sm_91"),
     "HST6006": unopened,
+    "HST6007": lambda _: without_torch(),
     "HST6101": degraded,
     "HST6102": damaged,
     "HST6103": open_to_all,
