@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from math import prod
 
 from hastec.cost import Facts
@@ -28,13 +29,15 @@ def facts_for(
     """
     lengths: dict[str, float] = {}
     numels: dict[str, int] = {}
+    trips: dict[str, Callable[[int, int], float]] = {}
     for param in graph.params:
         if param.name in formats and (param.sparse or param.format is not None):
             fmt, known = formats[param.name], stats.get(param.name)
             lengths.update(_lengths(param, fmt, known))
+            trips.update(_trips(param, fmt, known))
         elif all(n in sizes for size in param.shape for n in size.names()):
             numels[f"{param.name}.val"] = prod(s.evaluate(sizes) for s in param.shape)
-    return Facts({**_assumed_steps(graph), **sizes}, lengths, numels)
+    return Facts({**_assumed_steps(graph), **sizes}, lengths, numels, trips)
 
 
 def _assumed_steps(graph: Graph) -> dict[str, int]:
@@ -53,6 +56,24 @@ def _lengths(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[s
             if level.kind in ("compressed", "ragged"):
                 mean = _assumed(level) if stats is None else _mean(part, number, stats)
                 yield f"{name}.{number + lead}.pos", mean
+
+
+def _trips(
+    param: Param, fmt: Format, stats: Stats | None
+) -> Iterator[tuple[str, Callable[[int, int], float]]]:
+    """Yield, for every level that holds whole rows, how long loops over them are."""
+    lead = len(param.shape) - len(fmt.dims)
+    for n, part in enumerate(fmt.parts if stats is not None else ()):
+        name = param.name if len(fmt.parts) == 1 else f"{param.name}.p{n}"
+        for number, level in enumerate(part.levels):
+            if stats is not None and level.kind == "compressed" and level.coord.op == "":
+                yield f"{name}.{number + lead}.pos", cache(partial(_iterations, stats))
+
+
+def _iterations(stats: Stats, height: int, width: int) -> float:
+    """Return the mean iterations over ``height`` rows together, ``width`` positions at a time."""
+    slots = stats.entries * stats.padding(height, 1, width)
+    return slots / max(1, prod(stats.shape[:-1])) / width
 
 
 def _assumed(level: LevelSpec) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 ASSUMED_SIZE = 4096
@@ -15,13 +15,16 @@ class Facts:
     """Numbers under which a kernel is priced.
 
     ``sizes`` by name; ``lengths`` the mean length of the fibres an array of starts delimits, by
-    the array's name (``W.1.pos``); ``numels`` the number of elements of arrays. What is missing
-    is assumed, so that a program can be priced before any data is seen.
+    the array's name (``W.1.pos``); ``numels`` the number of elements of arrays. ``trips`` tells,
+    by the name of such an array, the mean iterations of a loop over ``height`` neighbouring fibres
+    together that takes ``width`` positions of each at a time. What is missing is assumed, so that
+    a program can be priced before any data is seen.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     lengths: Mapping[str, float] = field(default_factory=dict)
     numels: Mapping[str, int] = field(default_factory=dict)
+    trips: Mapping[str, Callable[[int, int], float]] = field(default_factory=dict, compare=False)
 
     def size(self, name: str) -> int:
         """Return a size, or what is assumed for one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 
 from hastec.cost.facts import Facts
 from hastec.ir.index import ValueId
@@ -38,13 +39,17 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
 
 
 class Probe:
-    """Evaluates integer values of one kernel under facts."""
+    """Evaluates integer values of one kernel under facts.
 
-    __slots__ = ("facts", "kernel", "values")
+    ``uneven``: loops over fibres take as long as facts say of fibres that differ in length.
+    """
 
-    def __init__(self, kernel: Kernel, facts: Facts) -> None:
+    __slots__ = ("facts", "kernel", "uneven", "values")
+
+    def __init__(self, kernel: Kernel, facts: Facts, uneven: bool = False) -> None:
         self.kernel = kernel
         self.facts = facts
+        self.uneven = uneven
         self.values: Mapping[ValueId, Value] = kernel.values()
 
     def number(self, value: ValueId, at: Mapping[str, float] | None = None) -> float:
@@ -58,6 +63,8 @@ class Probe:
         return found
 
     def _evaluate(self, v: Value, at: Mapping[str, float], memo: dict[ValueId, float]) -> float:
+        if self.uneven and self.facts.trips and (trips := self._trips(v)) is not None:
+            return trips
         match v.op:
             case Const(number):
                 return float(number)
@@ -78,6 +85,31 @@ class Probe:
                 return number * UNEVEN if self._from_memory(arg) else number
             case _:
                 return 0.0
+
+    def _trips(self, v: Value) -> float | None:
+        """Return the mean of a number of iterations over fibres; None if it is something else."""
+        height, at = 1, v
+        if isinstance(at.op, Reduce) and at.op.monoid == "max":
+            height = prod(self.kernel.digit(d).extent or 1 for d in at.op.digits)
+            at = self.values[at.op.arg]
+        width, at = self._rounded(at)
+        if not isinstance(at.op, Apply) or at.op.fn != "sub":
+            return None
+        array = self._delimits(*at.op.args)
+        mean = self.facts.trips.get(array) if array is not None else None
+        return mean(height, width) if mean is not None else None
+
+    def _rounded(self, v: Value) -> tuple[int, Value]:
+        """Return what a quotient rounded up divides by, and what it divides; 1 if it is none."""
+        match v.op:
+            case Apply("div" | "shr" as fn, (a, b)):
+                whole, by = self.values[a], self.values[b].op
+                if isinstance(by, Const) and isinstance(whole.op, Apply) and whole.op.fn == "add":
+                    width = int(by.value) if fn == "div" else 1 << int(by.value)
+                    return width, self.values[whole.op.args[0]]
+            case _:
+                pass
+        return 1, v
 
     def _delimits(self, stop: ValueId, start: ValueId) -> str | None:
         """Return the array whose neighbouring entries are subtracted: a fibre's length."""

@@ -18,6 +18,8 @@ from hastec.target import Target
 
 MOST_STATES = 28
 """Vectors that hold sums: what is left of 32 registers holds operands."""
+MOST_SUMS, MOST_MASKED = 16, 8
+"""Vectors that hold sums whose lanes are merged in the end; each with a mask of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _along_output(
     facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target
 ) -> Iterator[_Shape]:
     row, position = _row(facts, vector), _position(facts, vector)
-    many = row is not None and row.number != 1
+    many = row is not None
     for vectors, lanes in _widths(vector, target, (1, 2, 4, 8)):
         if position is None:
             yield _Shape(vector, lanes, row, 1)
@@ -107,11 +109,11 @@ def _along_output(
 
 
 def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) -> Iterator[_Shape]:
-    row = _row(facts, vector)
-    many = row is not None and row.number != 1 and not _walked(facts)
-    for _, lanes in _widths(vector, target, (1, 2, 4)):
-        for rows in (1, 4) if many else (1,):
-            yield _Shape(vector, lanes, row, rows)
+    row, most = _row(facts, vector), MOST_MASKED if _walked(facts) else MOST_SUMS
+    for vectors, lanes in _widths(vector, target, (1, 2, 4)):
+        for rows in (1, 4, 8, 16) if row is not None else (1,):
+            if rows == 1 or rows * vectors <= most:
+                yield _Shape(vector, lanes, row, rows)
 
 
 def _widths(f: AxisFacts, target: Target, counts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -136,7 +138,7 @@ def _lanes(f: AxisFacts, wanted: int) -> int:
 def _row(facts: tuple[AxisFacts, ...], vector: AxisFacts) -> AxisFacts | None:
     """Return the innermost output axis beside the vector: rows that share what is read for both."""
     rows = [f for f in facts if not f.reduced and not f.led and f is not vector and f.extent]
-    return rows[-1] if rows else None
+    return next((f for f in reversed(rows) if f.number != 1), None)
 
 
 def _position(facts: tuple[AxisFacts, ...], vector: AxisFacts) -> AxisFacts | None:

@@ -76,7 +76,7 @@ GFX942 = Target(
 CPU = Target(
     "cpu", "cpu", "host", 16, 2, 40e9, 2.6e9, 100e9, 2 << 20, 32, launch=2e-6,
     slots=(
-        ("width", 4.5), ("vectors", 2.0), ("loads", 2.0), ("uniform", 0.5), ("gather", 0.65),
+        ("width", 4.5), ("vectors", 2.0), ("loads", 2.0), ("uniform", 0.5), ("gather", 0.35),
         ("narrow", 9.0), ("exp", 16.0), ("divide", 16.0), ("loop", 0.5), ("leave", 14.0),
         ("tail", 5.0), ("program", 8.0), ("line", 0.45), ("far", 6.5), ("out", 12.0),
     ),
