@@ -162,8 +162,7 @@ class Lines(ABC):
             return self._truth(value, expr, shape)
         mine = self.lanes(value)
         source = self.plan.shape_of(value.digits, lanes if mine else ())
-        made = self.plan.convert(expr, source, shape)
-        return made if len(made.text) <= max(PHRASE, len(expr.text)) else self._named(made, *place)
+        return self._brief(self.plan.convert(expr, source, shape), expr, *place)
 
     def _truth(self, value: Value, expr: Expr, shape: Shape) -> Expr:
         """Return a truth value in a shape: Triton's interpreter loses its type otherwise."""
@@ -176,16 +175,22 @@ class Lines(ABC):
         """Return a value that fills a shape."""
         if isinstance(value.op, Const):
             return filled(self.plan.sizes(shape), value.op.value, value.dtype)
+        place = value.id, lanes, ((), *shape)
+        if place in self.spread:
+            return self.spread[place]
         expr = self.at(value, shape, lanes)
         have = {d for dim in self.plan.shape_of(value.digits, lanes) for d in dim}
         if not self.lanes(value):
             have = set(value.digits)
         if not shape or all(set(dim) & have for dim in shape):
             return expr
-        return call("tl.broadcast_to", expr, self.plan.sizes(shape))
+        return self._brief(call("tl.broadcast_to", expr, self.plan.sizes(shape)), expr, *place)
 
-    def _named(self, made: Expr, value: ValueId, lanes: Lanes, shape: Shape) -> Expr:
-        """Give a value spread over a shape a name of its own."""
+    def _brief(self, made: Expr, of: Expr, value: ValueId, lanes: Lanes, shape: Shape) -> Expr:
+        """Return an expression, or a name for it: what is long and used again gets one."""
+        most = PHRASE + 16 if value in self.inline else PHRASE
+        if len(made.text) <= max(most, len(of.text)):
+            return made
         name = self.names.fresh(f"{self.names.proposed.get(value, 'value')}_spread")
         self.write(f"{name} = {made}")
         self.consume((value,))

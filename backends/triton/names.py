@@ -141,6 +141,10 @@ class _Proposals:
                 return f"{self.tables[self._base(op)]}_at"
             case Reduce() | Carried() | Final():
                 return _RESULTS.get(value.hint, value.hint) or "total"
+            case Load(table):
+                name = self.tables[table]
+                of = table.split(".")[0]
+                return name if table.endswith(".val") else f"{of}_{value.hint or name}"
             case Apply() if not value.hint:
                 return self._applied(value, op)
             case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hastec.diag.diagnostic import InternalError
 from hastec.diag.span import Span
@@ -224,13 +224,13 @@ class Definitions:
         consts = [a.op.value if isinstance(a.op, Const) else None for a in args]
         if fn == "where":
             if consts[0] is None:
-                return args[1] if args[1] == args[2] else None
+                return args[1] if args[1].id == args[2].id else None
             return args[1] if consts[0] else args[2]
         if fn in ("and", "or"):
             for mine, other in ((0, 1), (1, 0)):
                 if consts[mine] is not None:
                     return args[other] if consts[mine] is (fn == "and") else args[mine]
-            return args[0] if args[0] == args[1] else None
+            return args[0] if args[0].id == args[1].id else None
         if not args[0].dtype.is_integer:
             return None
         if all(isinstance(c, int) for c in consts):
@@ -239,7 +239,7 @@ class Definitions:
                 return self.const(value)
             if value is not None and (args[0].dtype == I64 or abs(value) <= arith.I32_MAX):
                 return self.const(value, args[0].dtype)
-        if fn in ("min", "max") and args[0] == args[1]:
+        if fn in ("min", "max") and args[0].id == args[1].id:
             return args[0]
         return self._decided(fn, args) or self._neutral(fn, args, consts)
 
@@ -316,6 +316,16 @@ class Definitions:
         bounds = source.bounds if source.dtype.is_integer else None
         fits = bounds is not None and bounds[0] >= -HALF_WHOLE and bounds[1] <= HALF_WHOLE
         return self.cast(source, F16) if fits else None
+
+    def named(self, value: Value, hint: str) -> Value:
+        """Return a value, named if it is computed and has no name yet.
+
+        Masks are told apart as they were made, and keep the names they were given then.
+        """
+        if value.hint or not isinstance(value.op, Apply) or value.dtype == BOOL:
+            return self.values[value.id]
+        self.values[value.id] = replace(value, hint=hint)
+        return self.values[value.id]
 
     def conj(self, masks: Iterable[Value | None]) -> Value | None:
         """Return the conjunction of masks; None if there is none."""

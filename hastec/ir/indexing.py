@@ -109,8 +109,11 @@ class Indexing(Definitions):
             v = self.cast(v, I64)
         return self.apply("mul", v, self.const(coefficient.constant, v.dtype))
 
-    def divide(self, form: Form, by: int | Size) -> tuple[Form, Form]:
-        """Return quotient and remainder by a positive number, exact where terms cancel."""
+    def divide(self, form: Form, by: int | Size, hint: str = "") -> tuple[Form, Form]:
+        """Return quotient and remainder by a positive number, exact where terms cancel.
+
+        What has to be computed is named after ``hint``.
+        """
         size = Size.of(by)
         number = size.constant
         if number == 1:
@@ -118,8 +121,7 @@ class Indexing(Definitions):
         if number is None:
             if not form.terms:
                 return Form.of(form.const // size), Form.of(form.const % size)
-            v, n = self.value(form), self.scalar(size)
-            return self.form(self.apply("div", v, n)), self.form(self.apply("mod", v, n))
+            return self._divided(self.value(form), self.scalar(size), hint)
         quotient, rest = form.divide(number)
         bounds = self.interval(rest)
         if bounds is not None and bounds[0] >= 0 and bounds[1] < number:
@@ -129,11 +131,14 @@ class Indexing(Definitions):
             (high, low), step = self.divide(coarse[0], number // coarse[2]), coarse[2]
             return quotient + high, low * step + coarse[1]
         v = self.value(rest)
-        n = self.const(number, v.dtype)
-        return (
-            quotient + self.form(self.apply("div", v, n)),
-            self.form(self.apply("mod", v, n)),
-        )
+        more, rest = self._divided(v, self.const(number, v.dtype), hint)
+        return quotient + more, rest
+
+    def _divided(self, value: Value, by: Value, hint: str) -> tuple[Form, Form]:
+        parts = self.apply("div", value, by), self.apply("mod", value, by)
+        if hint:
+            parts = self.named(parts[0], f"{hint}_outer"), self.named(parts[1], f"{hint}_inner")
+        return self.form(parts[0]), self.form(parts[1])
 
     def _coarser(self, form: Form, by: int) -> tuple[Form, Form, int] | None:
         """Return ``(a, b, step)`` with ``form == a * step + b``, ``0 <= b < step`` and ``step`` a

@@ -78,7 +78,7 @@ class Compressed:
         present = inside
         if self.padded:
             length = at.load(f"{n}.len", I32, at.fibre(n), hint="length")
-            present = k.apply("lt", k.value(ordinal), length)
+            present = k.apply("lt", k.value(ordinal), length, hint="present")
         strict = k.conj([present, real])
         return Step(coord, inside, None, strict)
 

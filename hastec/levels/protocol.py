@@ -159,7 +159,8 @@ class Cursor:
         if level in self.exact:
             return None
         whole = self._aligned(ordinal, self.layout.levels[level].facts.unit)
-        return self.k.apply("lt", self.k.value(whole), count)
+        at = self.k.named(self.k.value(whole), "position")
+        return self.k.apply("lt", at, count, hint="inside")
 
     def _aligned(self, ordinal: Form, unit: int) -> Form:
         """Return an ordinal without the digits that stay within one unit of padding."""

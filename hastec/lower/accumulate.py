@@ -176,9 +176,12 @@ def _merge(
     k = c.k
     (arg,) = state.op.args
     value = ev.convert(c, ev.evaluate(c, arg), state.dtype)
+    hint = f"{value.hint}_{state.op.monoid}" if value.hint else state.op.monoid
     value = _repeated(c, state, _masked(c, state, arg, value, masks), nest)
-    value = k.reduce(state.op.monoid, value, _merged_early(c, state, nest))
-    before = _before(c, state, identity(k, state.op.monoid, state.dtype), value.digits, nest)
+    early = f"tile_{state.op.monoid}" if nest.loops else ""
+    value = k.reduce(state.op.monoid, value, _merged_early(c, state, nest), early)
+    none = identity(k, state.op.monoid, state.dtype)
+    before = _before(c, state, none, value.digits, nest, hint)
     if before is not None:
         if factor is not None:
             before = k.apply("mul", before, factor)
@@ -201,12 +204,13 @@ def _grow(c: Context, state: _State, law: Law, nest: Nest, masks: tuple[Value, .
     """The maximum a law rescales by: merged at once, so that what depends on it sees it grown."""
     k = c.k
     (arg,) = state.op.args
-    value = ev.convert(c, ev.evaluate(c, arg), state.dtype)
+    value = k.named(ev.convert(c, ev.evaluate(c, arg), state.dtype), "score")
     value = _masked(c, state, arg, value, masks)
-    value = k.reduce("max", value, _merged_early(c, state, nest))
+    value = k.reduce("max", value, _merged_early(c, state, nest), hint="tile_max")
     lowest = k.const(LOWEST, state.dtype)
-    state.before = _before(c, state, lowest, value.digits, nest)
-    value = k.apply("max", state.before if state.before is not None else lowest, value)
+    state.before = _before(c, state, lowest, value.digits, nest, hint="running_max")
+    before = state.before if state.before is not None else lowest
+    value = k.apply("max", before, value, hint="new_max")
     state.value = value
     c.remember(state.node, value, c.coords)
     c.remember(law.floor, value, c.coords)
@@ -218,7 +222,7 @@ def _dot(
     k = c.k
     a, b, over = factors(c, state.op, tuple(nest.tile), masks)
     digits = tuple(d for d in k.digits_of(a, b) if d not in over)
-    before = _before(c, state, k.const(0.0, state.dtype), digits, nest)
+    before = _before(c, state, k.const(0.0, state.dtype), digits, nest, "acc")
     if before is not None and factor is not None:
         before = k.apply("mul", before, factor)
     state.value = k.dot(a, b, before, over)
@@ -232,12 +236,12 @@ def _merged_early(c: Context, state: _State, nest: Nest) -> tuple[str, ...]:
 
 
 def _before(
-    c: Context, state: _State, none: Value, digits: tuple[str, ...], nest: Nest
+    c: Context, state: _State, none: Value, digits: tuple[str, ...], nest: Nest, hint: str
 ) -> Value | None:
     """Carry a state through the open loops; None if there are none."""
     value = none
     for loop in nest.loops:
-        value = c.k.carry(loop, value, digits, hint=state.op.monoid)
+        value = c.k.carry(loop, value, digits, hint=hint)
         state.chain.append((loop, value))
     return value if nest.loops else None
 

@@ -32,6 +32,8 @@ from hastec.lower import tables
 from hastec.lower.context import Context
 
 _FORMS = frozenset(("add", "sub", "mul", "div", "mod", "neg"))
+_SIGNS = _FORMS | {"min", "max", "abs"}
+"""Functions whose names say nothing about their result."""
 
 
 def evaluate(c: Context, node: NodeId) -> Value:
@@ -54,7 +56,9 @@ def _evaluate(c: Context, node: NodeId) -> Value:
     match at.op:
         case Const(value):
             return k.const(value, at.dtype if at.dtype.is_float else None)
-        case SizeOf() | Index():
+        case Index(rank):
+            return k.named(k.value(form(c, node)), rank)
+        case SizeOf():
             return k.value(form(c, node))
         case Map(fn, args):
             if at.dtype == I64 and fn in _FORMS:
@@ -167,7 +171,8 @@ def _map(c: Context, node: NodeId, fn: str, args: tuple[NodeId, ...]) -> Value:
     if SCALARS[fn].result is Result.BOOL:
         kind = compute_type(v.dtype for v in values)
     values = tuple(convert(c, v, kind) for v in values)
-    return expand(fn, values, kind, k)
+    made = expand(fn, values, kind, k)
+    return made if fn in _SIGNS or made in values else k.named(made, fn)
 
 
 def _where(c: Context, args: tuple[NodeId, ...], dtype: DType) -> Value:

@@ -64,7 +64,11 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
         exact = _open(c, loop, tile, k.value(count), unit, nest, stack)
     ordinal = _ordinal(c, axis, nest)
     c.coords[rank] = lo + ordinal
-    c.inside[rank] = () if exact else (k.apply("lt", k.value(ordinal), k.value(count)),)
+    if exact:
+        c.inside[rank] = ()
+        return
+    at = k.named(k.value(ordinal), rank)
+    c.inside[rank] = (k.apply("lt", at, k.value(count), hint=f"{rank}_in"),)
 
 
 def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
@@ -311,7 +315,8 @@ def _finish(c: Context, path: Path, dim: str, rank: str) -> None:
     size = layout.shape[layout.dims.index(dim)]
     if not _divides(c, layout, levels, size):
         # On its own: bounds may vary where the coordinate does not, and guard no read of it there.
-        masks.append(k.apply("lt", k.value(total), k.scalar(size)))
+        at = k.named(k.value(total), rank)
+        masks.append(k.apply("lt", at, k.scalar(size), hint=f"{rank}_in"))
     if not _is(c, lo, Size()):
         masks.append(k.apply("ge", k.value(total), k.value(ev.subscript(c, lo))))
     if not _is(c, hi, size):

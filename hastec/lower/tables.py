@@ -84,14 +84,17 @@ def sub_ranks(c: Context, subs: tuple[NodeId, ...]) -> tuple[str, ...]:
 def coordinate(c: Context, layout: Layout, level: int, subs: tuple[NodeId, ...]) -> Form:
     """Return the coordinate a level stores for the entry at ``subs``."""
     coord = layout.levels[level].spec.coord
-    whole = ev.subscript(c, subs[layout.dims.index(coord.dim)])
+    sub = subs[layout.dims.index(coord.dim)]
+    whole = ev.subscript(c, sub)
+    op = c.work.nodes[sub].op
+    hint = op.rank if isinstance(op, Index) else coord.dim
     match coord.op:
         case "":
             return whole
         case "/":
-            return c.k.divide(whole, coord.by)[0]
+            return c.k.divide(whole, coord.by, hint)[0]
         case "%":
-            return c.k.divide(whole, coord.by)[1]
+            return c.k.divide(whole, coord.by, hint)[1]
 
 
 def guard(c: Context, cursor: Cursor, level: int, subs: tuple[NodeId, ...]) -> None:
