@@ -108,6 +108,12 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "Without one the model decides, or a lock file that was made on such a device.",
     ),
     (
+        "HST6205",
+        "nothing measured in time",
+        "The time for tuning was over before a kernel could be built, on a machine that is busy or "
+        "slow. The model decides, as it does without tuning.",
+    ),
+    (
         "HST6301",
         "not a lock file",
         "The file that pins the choices of tuning cannot be read as one.",

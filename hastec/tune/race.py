@@ -34,7 +34,7 @@ CLOSE = 1.1
 FINALISTS, ROUNDS = 3, 2
 BUILDING = 0.6
 """The share of the time that builds may take where nothing can be measured beside them."""
-WRONG = "HST6203"
+WRONG, SHORT = "HST6203", "HST6205"
 
 
 class Progress(Protocol):
@@ -117,6 +117,8 @@ class Race:
                 break
         self._finals(bench, deadline)
         self._report(done)
+        if todo and not done and self.entries.best() is None:
+            self.notes.append(_too_short(region.name))
         if done == len(todo):
             self.entries.finish(effort, len(found))
 
@@ -215,3 +217,9 @@ class Race:
         where = self.entries.book.path or "memory"
         advice = f"report it with the records in {where}"
         self.notes.append(Diagnostic(WRONG, message, help=advice, severity="warning"))
+
+
+def _too_short(region: str) -> Diagnostic:
+    message = f"no schedule of {region} was built in the time for tuning: predictions decide"
+    advice = "give it more: HASTE_TUNE_BUDGET_SECONDS, or `hastec tune --budget`"
+    return Diagnostic(SHORT, message, help=advice, severity="warning")

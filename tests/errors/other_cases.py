@@ -43,7 +43,10 @@ from hastec.passes.tile import Tile
 from hastec.run.device import named
 from hastec.target import CPU
 from hastec.tune import lock, records
-from hastec.tune.race import Race
+from hastec.tune.book import Book
+from hastec.tune.race import Race, Settings
+from hastec.tune.search import tune
+from tests.unit.tune_help import linear
 
 KERNEL = "kernel k(x: f32[N], id: i32[N]) -> y: f32[N] {{\n    y[n] = {}\n}}\n"
 
@@ -222,6 +225,12 @@ def wrong_candidates() -> tuple[Diagnostic, ...]:
     return tuple(race.notes)
 
 
+def out_of_time() -> tuple[Diagnostic, ...]:
+    """Tune with no time to build anything."""
+    problem = linear()
+    return tune(problem, Book(None), Settings(budget=0.0)).notes
+
+
 # -------------------------------------------------------------------------------------- commands
 def command(*words: str) -> object:
     """Run a command that raises, in silence."""
@@ -283,6 +292,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "HST6202": unkept,
     "HST6203": lambda _: wrong_candidates(),
     "HST6204": lambda _: unmeasured(),
+    "HST6205": lambda _: out_of_time(),
     "HST6301": lambda _: lock.parse_lock("format = 2\n", "haste.lock"),
     "HST6302": lambda _: locked(lock.Lock()),
     "HST6303": lambda _: another(),
