@@ -52,9 +52,43 @@ def _add(
     mine = [
         r for r in ranks if r not in taken and any(_partial(work, op, lay, r) for lay in layouts)
     ]
+    mine = [r for r in mine if r not in _awaited(work, [*found, Lead(access, tuple(mine))], r)]
     if mine:
         taken.update(mine)
         found.append(Lead(access, tuple(mine)))
+
+
+def _awaited(work: Work, leads: list[Lead], rank: str) -> set[str]:
+    """Return the ranks that must be placed before ``rank`` is walked, over any number of tables.
+
+    Two tables stored in opposite orders would wait for each other: the second is looked up.
+    """
+    found: set[str] = set()
+    left = [rank]
+    while left:
+        at = left.pop()
+        lead = next((x for x in leads if at in x.ranks), None)
+        above = _above(work, lead.access, at) if lead is not None else ()
+        left += [r for r in above if r not in found]
+        found.update(above)
+    return found
+
+
+def _above(work: Work, access: NodeId, rank: str) -> tuple[str, ...]:
+    """Return the other ranks of the levels above the first one walked for a rank."""
+    op = work.nodes[access].op
+    assert isinstance(op, Access | Present)
+    found: dict[str, None] = {}
+    for layout in work.layouts[op.table]:
+        ranks = [_rank_of(work, op, layout, level.spec.coord.dim) for level in layout.levels]
+        first = ranks.index(rank) if rank in ranks else 0
+        found.update(dict.fromkeys(r for r in ranks[:first] if r))
+    return tuple(found)
+
+
+def _rank_of(work: Work, op: Access | Present, layout: Layout, dim: str) -> str:
+    at = work.nodes[op.subs[layout.dims.index(dim)]].op
+    return at.rank if isinstance(at, Index) else ""
 
 
 def _partial(work: Work, op: Access | Present, layout: Layout, rank: str) -> bool:
