@@ -1,13 +1,11 @@
-"""What a table can do: the five capabilities of a level, the cursor they work at, and codes.
+"""What a table can do: the capabilities of a level, the cursor they work at, and codes.
 
 Levels and codes are open sets: one file each, known to nobody but the registry. Lowering uses what
 is here and nothing else. A level offers some of
 
 - ``size``    how many positions its fibre has;
 - ``walk``    the coordinate at an ordinal, and whether the position exists and holds a value;
-- ``locate``  the ordinal of a coordinate, and whether it is there;
-- ``spans``   coordinate ranges that may hold and that must hold;
-- ``coded``   the stored words, for an instruction that takes the code undecoded.
+- ``locate``  the ordinal of a coordinate, and whether it is there.
 
 A missing one makes a lowering illegal, and the message names it.
 
