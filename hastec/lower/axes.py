@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hastec.ir.graph import Access, Define, Index, NodeId, Present, Reduce, SizeOf
 from hastec.ir.schedule import Lead
 from hastec.levels.protocol import Layout, Level
+from hastec.lower.leads import axis_name
 from hastec.lower.work import Work
 from hastec.sym.size import Size
 
@@ -57,7 +58,7 @@ def axes(work: Work, leads: tuple[Lead, ...], sizes: Mapping[str, int]) -> tuple
     for rank in dict.fromkeys((*work.out_ranks, *walked)):
         reduced = rank in walked
         if rank in led:
-            found += _levels(work, led[rank], rank, reduced, sizes)
+            found += _levels(work, leads, led[rank], rank, reduced, sizes)
         else:
             facts = _free(work, rank, reduced, sizes, rank in dense)
             pack = packs.get(rank, 1)
@@ -86,9 +87,10 @@ def _packs(work: Work) -> dict[str, int]:
     for access in work.accesses():
         assert isinstance(access.op, Access | Present)
         for layout in work.layouts[access.op.table]:
+            if not layout.order:
+                continue
             last = layout.levels[layout.order[-1].level]
-            sub = access.op.subs[layout.dims.index(last.spec.coord.dim)] if layout.dims else None
-            at = None if sub is None else work.nodes[sub].op
+            at = work.nodes[access.op.subs[layout.dims.index(last.spec.coord.dim)]].op
             if isinstance(at, Index) and last.facts.full and not last.facts.fibre:
                 found[at.rank] = max(found.get(at.rank, 1), layout.values.per_word)
     return found
@@ -113,7 +115,12 @@ def evaluate(size: Size | None, sizes: Mapping[str, int]) -> int | None:
 
 
 def _levels(
-    work: Work, lead: Lead, rank: str, reduced: bool, sizes: Mapping[str, int]
+    work: Work,
+    leads: tuple[Lead, ...],
+    lead: Lead,
+    rank: str,
+    reduced: bool,
+    sizes: Mapping[str, int],
 ) -> list[AxisFacts]:
     op = work.nodes[lead.access].op
     assert isinstance(op, Access | Present)
@@ -126,7 +133,7 @@ def _levels(
             fixed = extent is not None and extent.constant is not None
             found.append(
                 AxisFacts(
-                    f"{layout.table}.{number}",
+                    axis_name(work, leads, lead, layout, number),
                     rank,
                     reduced,
                     extent,

@@ -39,8 +39,24 @@ def axes_of(work: Work, leads: tuple[Lead, ...], rank: str) -> tuple[str, ...]:
         for number, level in enumerate(layout.levels):
             at = work.nodes[op.subs[layout.dims.index(level.spec.coord.dim)]].op
             if isinstance(at, Index) and at.rank == rank:
-                found.append(f"{layout.table}.{number}")
+                found.append(axis_name(work, leads, lead, layout, number))
     return tuple(found)
+
+
+def axis_name(work: Work, leads: tuple[Lead, ...], lead: Lead, layout: Layout, number: int) -> str:
+    """Return the name of the axis that walks a level of a leading access.
+
+    A table may lead twice, for different ranks: then the axes are told apart by them.
+    """
+    name, mine = f"{layout.table}.{number}", _table(work, lead)
+    twice = sum(_table(work, other) == mine for other in leads) > 1
+    return f"{name}:{lead.ranks[0]}" if twice else name
+
+
+def _table(work: Work, lead: Lead) -> NodeId:
+    op = work.nodes[lead.access].op
+    assert isinstance(op, Access | Present)
+    return op.table
 
 
 def _add(

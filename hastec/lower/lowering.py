@@ -15,7 +15,7 @@ from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.accumulate import reduce_all
 from hastec.lower.context import Context, Nest
-from hastec.lower.leads import axes_of
+from hastec.lower.leads import axes_of, axis_name
 from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused, Work
 from hastec.sym.size import Size
@@ -95,7 +95,8 @@ def _extent(work: Work, schedule: Schedule, axis: Axis) -> Size:
         assert isinstance(op, Access | Present)
         for layout in work.layouts[op.table]:
             for number, extent in enumerate(layout.extents):
-                if axis.name == f"{layout.table}.{number}" and extent is not None:
+                name = axis_name(work, schedule.leads, lead, layout, number)
+                if axis.name == name and extent is not None:
                     return extent
     raise Refused(f"axis {axis.name} has no extent known before a launch")
 

@@ -14,6 +14,7 @@ from hastec.levels.protocol import Cursor, Layout, Sized, Walked
 from hastec.lower import evaluate as ev
 from hastec.lower import tables
 from hastec.lower.context import Context, Nest, Path
+from hastec.lower.leads import axis_name
 from hastec.lower.work import Refused
 from hastec.sym.size import Size
 
@@ -56,7 +57,7 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
     if axis is None:
         raise Refused(f"the schedule does not spread rank {rank}")
     lo, hi = (ev.subscript(c, b) for b in c.work.bounds(rank))
-    count = hi - lo
+    count = _within_extent(c, rank, lo, hi - lo)
     loop, tile = _split(c, axis)
     exact = _covers(c, axis, tile, count)
     if loop is not None:
@@ -69,6 +70,19 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
         return
     at = k.named(k.value(ordinal), rank)
     c.inside[rank] = (k.apply("lt", at, k.value(count), hint=f"{rank}_in"),)
+
+
+def _within_extent(c: Context, rank: str, lo: Form, count: Form) -> Form:
+    """Return a length that no coordinate past the end of an outer axis can make too long.
+
+    A range may end at another index; tiles of that index may reach past its own end, and what
+    they hold there is thrown away, but reads along this range are shared with the others.
+    """
+    k, extent = c.k, c.work.ranks[rank].extent
+    needs = {r for b in c.work.bounds(rank) for r in c.work.nodes[b].ranks}
+    if extent is None or not count.terms or not any(c.inside.get(r) for r in needs):
+        return count
+    return k.form(k.apply("min", k.value(count), k.value(Form.of(extent) - lo)))
 
 
 def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
@@ -211,7 +225,9 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
     level = cursor.layout.levels[number]
     if not isinstance(level, Walked) or not isinstance(level, Sized):
         raise Refused(f"level {level.spec} of {cursor.layout.table} cannot be walked")
-    name = f"{cursor.layout.table}.{number}"
+    leads = c.schedule.leads
+    lead = next(x for x in leads if x.access == path.access)
+    name = axis_name(c.work, leads, lead, cursor.layout, number)
     axis = c.schedule.axis(name)
     if axis is None:
         raise Refused(f"the schedule does not spread level {name}")

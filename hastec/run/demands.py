@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hastec.ir.graph import Access, Graph, Input, Map, NodeId, Present, Rank, Update
+from hastec.ir.graph import Access, Const, Graph, Input, Map, NodeId, Present, Rank, Update
 from hastec.sym.size import Size
 
 
@@ -27,8 +27,8 @@ class Demand:
 def demands(graph: Graph) -> dict[str, Demand]:
     """Return what is demanded of the elements of integer inputs, by name.
 
-    Tables that are used as subscripts, or as ends of ranges, as they are (or clamped) are found;
-    what is computed from elements in other ways is not.
+    Tables that are used as subscripts, or as ends of ranges, as they are (or clamped, or a constant
+    on) are found; what is computed from elements in other ways is not.
     """
     found: dict[str, Demand] = {}
     for name, limit, begins in (*_subscripts(graph), *_ends(graph)):
@@ -43,8 +43,8 @@ def _subscripts(graph: Graph) -> Iterator[tuple[str, Size, bool]]:
         if isinstance(node.op, Access | Present | Update):
             shape = graph.node(node.op.table).shape or ()
             for sub, extent in zip(node.op.subs, shape, strict=True):
-                for name in _elements(graph, sub):
-                    yield name, extent, False
+                for name, more in _elements(graph, sub):
+                    yield name, extent - Size.of(more), False
 
 
 def _ends(graph: Graph) -> Iterator[tuple[str, Size, bool]]:
@@ -55,20 +55,27 @@ def _ends(graph: Graph) -> Iterator[tuple[str, Size, bool]]:
 
 def _ends_of(graph: Graph, rank: Rank, limit: Size) -> Iterator[tuple[str, Size, bool]]:
     for bound in (rank.lo, rank.hi):
-        for name in _elements(graph, bound):
-            yield name, limit, bound == rank.lo
+        for name, more in _elements(graph, bound):
+            yield name, limit - Size.of(more), bound == rank.lo
 
 
-def _elements(graph: Graph, node: NodeId) -> Iterator[str]:
-    """Yield the inputs whose elements a value is, perhaps converted or clamped."""
+def _elements(graph: Graph, node: NodeId) -> Iterator[tuple[str, int]]:
+    """Yield the inputs whose elements a value is, perhaps converted or clamped, and what natural
+    number is added to them.
+    """
     op = graph.node(node).op
     match op:
         case Map("cast" | "min" | "max", args):
             for arg in args:
                 yield from _elements(graph, arg)
+        case Map("add", (left, right)):
+            for arg, other in ((left, right), (right, left)):
+                match graph.node(other).op:
+                    case Const(int(more)) if more >= 0:
+                        yield from ((name, more + rest) for name, rest in _elements(graph, arg))
         case Access(table, _):
             source = graph.node(table)
             if isinstance(source.op, Input) and source.dtype.is_integer:
-                yield source.op.name
+                yield source.op.name, 0
         case _:
             return
