@@ -10,6 +10,8 @@ COUNTER, CHUNK, TOTAL, FIRST = 0, 1, 2, 3
 """Where a launch's words hold the counter of programs taken, how many are taken at a time, and how
 many there are; addresses of tables, sizes and extents of the grid follow from ``FIRST`` on.
 """
+EVERYTHING = 2**62
+"""More ranges than there are."""
 
 _ENTRY = """define void @{entry}(ptr %launch, i64 %most) #0 {{
 entry:

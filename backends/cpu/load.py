@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from math import prod
 from time import perf_counter
 
-from hastec.backends.cpu.entry import COUNTER, ENTRY, FIRST, TOTAL
+from hastec.backends.cpu.entry import COUNTER, ENTRY, EVERYTHING, FIRST, TOTAL
 from hastec.backends.cpu.machine import Linked, link
-from hastec.backends.cpu.pool import EVERYTHING, Job, Pool
+from hastec.backends.cpu.pool import Job, Pool
 from hastec.contracts import Array
 from hastec.diag import InternalError
 from hastec.ir.kernel import Kernel
 
 SHARES = 16
 """Ranges a thread takes on average: many, so that long rows at one end do not hold all up."""
-ALONE, SHARED = 8e-6, 20e-6
+ALONE, SHARED = 6e-6, 14e-6
 """Seconds below which a launch is no longer shared with other threads, and above which it is again:
 to tell them of one takes some time too.
 """
+STEADY = 1.5
+"""How much longer than the last one a launch can make the next one look: some are interrupted."""
 MOST = 64
 """How many kinds of launches a kernel remembers."""
 
@@ -30,12 +32,18 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 @dataclass(slots=True, eq=False)
 class _Kind:
     """Launches at the same sizes: all words but the addresses, how many other threads may help,
-    and whether they are over before anybody could.
+    whether they are over before anybody could, and about how many seconds they take.
     """
 
     words: bytes
     helpers: int
     alone: bool
+    seconds: float | None = None
+
+    def took(self, seconds: float) -> None:
+        """Learn from a launch how to run the next one."""
+        self.seconds = seconds if self.seconds is None else min(seconds, STEADY * self.seconds)
+        self.alone = self.seconds < (SHARED if self.alone else ALONE)
 
 
 class Loaded:
@@ -59,10 +67,10 @@ class Loaded:
         launch = self.words.from_buffer_copy(kind.words)
         launch[FIRST : FIRST + len(arrays)] = [a.data_ptr() for a in arrays]
         start = perf_counter()
-        if kind.alone or not self.pool.run(Job(self.run, launch), kind.helpers):
+        if kind.alone or not self.pool.run(Job(self.run, launch, kind.seconds), kind.helpers):
             self.run(launch, EVERYTHING)
         if kind.helpers:
-            kind.alone = perf_counter() - start < (SHARED if kind.alone else ALONE)
+            kind.took(perf_counter() - start)
 
     def _kind(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> _Kind:
         """Return what launches at these sizes have in common."""

@@ -1,9 +1,10 @@
 """Threads that share the programs of a launch.
 
 Generated code hands out ranges of programs from a counter in memory, and threads that wait for
-work see a launch by themselves (:mod:`hastec.backends.cpu.team`): Python takes part only in waking
-threads that sleep. For a while after a launch they stay awake, since one rarely comes alone.
-Nothing about a result depends on who computed it.
+work see a launch by themselves (:mod:`hastec.backends.cpu.team`), so that none of them needs the
+interpreter. For a while after a launch they stay awake, since one rarely comes alone; then they
+sleep until a byte for them is written into a pipe. Nothing about a result depends on who computed
+it.
 """
 
 from __future__ import annotations
@@ -11,24 +12,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from threading import Lock, Thread
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import Protocol
 from weakref import finalize
 
-from hastec.backends.cpu.entry import CHUNK, COUNTER, TOTAL
-from hastec.backends.cpu.team import AWAKE, DONE, OPEN, Board, Team, new_board, team
+from hastec.backends.cpu.entry import CHUNK, COUNTER, EVERYTHING, TOTAL
+from hastec.backends.cpu.team import AWAKE, DONE, FAILED, HEARD, Board, Team, new_board, team
 
-Queue: TypeAlias = "SimpleQueue[int | None]"
-
-WAKE_SECONDS = 30e-6
+WAKE_SECONDS = 20e-6
 """About what it costs to wake a thread: less work than this is not worth it."""
 AWAKE_TRIES = 4_000
 """How often a thread looks for a launch before it sleeps: some tenths of a millisecond."""
 TRIES = 20_000
 """How often a launch looks whether all threads have left it before it lets others run."""
-EVERYTHING = 2**62
 
 
 class Words(Protocol):
@@ -41,26 +38,37 @@ class Words(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A launch: the exported function, and its words in memory."""
+    """A launch: the exported function, its words in memory, and the seconds one took last time
+    (None: there was none).
+    """
 
     run: Callable[..., None]
     words: Words
+    seconds: float | None = None
 
-    @property
-    def left(self) -> float:
-        """How often as many programs as were taken at once are left."""
+    def begin(self) -> float:
+        """Run a range if nobody knows how long a launch takes; return the seconds it will take."""
+        if self.seconds is not None:
+            return self.seconds
+        start = perf_counter()
+        self.run(self.words, 1)
         words = self.words
-        return max(0, words[TOTAL] - words[COUNTER]) / words[CHUNK]
+        left = max(0, words[TOTAL] - words[COUNTER]) / words[CHUNK]
+        return (perf_counter() - start) * left
 
 
 @dataclass(slots=True, eq=False)
 class _Crew:
-    """What threads need to know: a board, and a queue that wakes them."""
+    """What threads need to know: a board, and a pipe that wakes them.
+
+    ``posted`` is how many bytes were written: as many threads were woken or are about to be.
+    """
 
     board: Board = field(default_factory=new_board)
-    queue: Queue = field(default_factory=SimpleQueue)
+    pipe: tuple[int, int] = (-1, -1)
     process: int = field(default_factory=os.getpid)
     started: int = 0
+    posted: int = 0
 
 
 class Pool:
@@ -78,43 +86,53 @@ class Pool:
             if self.crew.process != os.getpid():
                 # Threads do not survive a fork: the child starts its own.
                 self.crew = _Crew()
-            self._run(team(), job, helpers)
+            self._run(job, helpers)
         finally:
             self.lock.release()
         return True
 
-    def _run(self, native: Team, job: Job, helpers: int) -> None:
-        """Run a range here to see what is left, unless enough threads are awake anyway."""
+    def _run(self, job: Job, helpers: int) -> None:
+        """Run a job with those who are awake, and with others if it lasts long enough."""
+        wanted = min(helpers, int(job.begin() / WAKE_SECONDS))
+        if wanted:
+            self._wake(wanted)
         board = self.crew.board
-        most = EVERYTHING if board[AWAKE] >= helpers else 1
-        start, found = perf_counter(), OPEN
-        try:
-            found = native.launch(board, job.run, job.words, helpers, most, TRIES)
-            if found == OPEN:
-                seconds = (perf_counter() - start) * job.left
-                self._wake(min(helpers, int(seconds / WAKE_SECONDS)))
-                job.run(job.words, EVERYTHING)
-        finally:
-            while found != DONE and native.close(board, TRIES) != DONE:
-                os.sched_yield()  # sleep(0) would last as long as the system's timers are coarse
+        if not board[AWAKE] and not wanted:
+            job.run(job.words, EVERYTHING)
+            return
+        native = team()
+        found = native.launch(board, job.run, job.words, helpers, TRIES)
+        while found != DONE:
+            os.sched_yield()  # sleep(0) would last as long as the system's timers are coarse
+            found = native.close(board, TRIES)
 
     def _wake(self, helpers: int) -> None:
-        """See to it that so many threads are awake."""
+        """See to it that so many threads are awake soon."""
         crew = self.crew
-        while crew.started < helpers:
-            Thread(target=_serve, args=(crew, team()), daemon=True, name="haste").start()
-            finalize(self, crew.queue.put, None)
-            crew.started += 1
-        missing = helpers - crew.board[AWAKE]
+        if crew.started < helpers:
+            self._start(helpers)
+        missing = helpers - crew.board[AWAKE] - (crew.posted - crew.board[HEARD])
         if missing > 0:
-            crew.queue.put(missing)
+            crew.posted += missing
+            os.write(crew.pipe[1], bytes(missing))
+
+    def _start(self, helpers: int) -> None:
+        """Start threads: each is awake at once and has a reading end of its own to close."""
+        crew = self.crew
+        if not crew.started:
+            crew.pipe = os.pipe()
+            for end in crew.pipe:
+                finalize(self, os.close, end)
+        while crew.started < helpers:
+            given = crew.board, team(), os.dup(crew.pipe[0])
+            Thread(target=_serve, args=given, daemon=True, name="haste").start()
+            crew.started += 1
 
 
-def _serve(crew: _Crew, native: Team) -> None:
-    last = 0
-    while (helpers := crew.queue.get()) is not None:
-        # Whoever wakes wakes two more: the launch does not wake everybody by itself.
-        for more in ((helpers - 1) // 2, helpers // 2):
-            if more:
-                crew.queue.put(more)
-        last = native.serve(crew.board, AWAKE_TRIES, last)
+def _serve(board: Board, native: Team, pipe: int) -> None:
+    """Serve until the pipe is closed."""
+    try:
+        while native.serve(board, native.read, pipe, AWAKE_TRIES) == FAILED:
+            pass  # a signal came: the interpreter has had its turn now
+    finally:
+        os.close(pipe)

@@ -5,10 +5,10 @@ threads that wait for one see it change, and join. One that joins first counts i
 looks whether the launch is still open, and whoever closes it first changes the number and then
 waits until nobody is counted in: so nobody runs a launch that is over.
 
-``haste_serve(board, tries, last)`` waits for launches after number ``last`` and runs them; having
-looked ``tries`` times in vain, it returns the number of the last one. ``haste_launch(board, run,
-launch, wanted, most, tries)`` opens a launch for up to ``wanted`` others and takes up to ``most``
-ranges itself; it returns 0 if some are left, else closes it.
+``haste_serve(board, read, pipe, tries)`` waits for launches and runs them; having looked ``tries``
+times in vain, it sleeps until somebody writes a byte into the pipe, and returns 0 once that is
+closed (1 if ``read`` fails). ``haste_launch(board, run, launch, wanted, tries)`` opens a
+launch for up to ``wanted`` others, takes ranges itself while there are any, and closes it.
 ``haste_close(board, tries)`` closes a launch; both return 1 once nobody runs it any more, and 2 if
 somebody still does after ``tries`` looks.
 """
@@ -21,24 +21,30 @@ from functools import cache
 from typing import Protocol
 
 from hastec.backends.cpu import machine
-from hastec.backends.cpu.entry import TOTAL
+from hastec.backends.cpu.entry import EVERYTHING
 
 SLOTS = 64
 """Words of a board: four groups, two cache lines each."""
-NUMBER, INSIDE, AWAKE, LAUNCH = 0, 16, 32, 48
-"""Where a board holds the launch's number, who runs it, who waits for one, and what to run."""
-OPEN, DONE = 0, 1
+NUMBER, INSIDE, AWAKE, HEARD, LAUNCH = 0, 16, 32, 33, 48
+"""Where a board holds the launch's number, who runs it, who waits for one, how often somebody was
+woken, and what to run.
+"""
+DONE = 1
+FAILED = 1
+"""What serving returns if the pipe cannot be read."""
 
 _FIELDS = ("run", "launch", "wanted")
 
-_SERVE = """define i64 @haste_serve(ptr %board, i64 %tries, i64 %last) #0 {{
+_SERVE = """define i64 @haste_serve(ptr %board, ptr %read, i32 %pipe, i64 %tries) #0 {{
 entry:
 {slots}
+  %byte = alloca i8
   %woken = atomicrmw add ptr %awake, i64 1 seq_cst
   br label %wait
 wait:
-  %n = phi i64 [ 0, %entry ], [ %next, %idle ], [ 0, %out ], [ 0, %missed ]
-  %known = phi i64 [ %last, %entry ], [ %known, %idle ], [ %seen, %out ], [ %known, %missed ]
+  %n = phi i64 [ 0, %entry ], [ %next, %idle ], [ 0, %out ], [ 0, %missed ], [ 0, %up ]
+  %known = phi i64 [ 0, %entry ], [ %known, %idle ], [ %seen, %out ], [ %known, %missed ],
+                   [ %known, %up ]
   %seen = load atomic i64, ptr %board seq_cst, align 8
   %new = icmp ne i64 %seen, %known
   %odd = trunc i64 %seen to i1
@@ -70,30 +76,32 @@ rest:
   %newer = icmp ne i64 %late, %known
   %opened = trunc i64 %late to i1
   %miss = and i1 %newer, %opened
-  br i1 %miss, label %missed, label %done
+  br i1 %miss, label %missed, label %sleep
 missed:
   %back = atomicrmw add ptr %awake, i64 1 seq_cst
   br label %wait
+sleep:
+  %got = call i64 %read(i32 %pipe, ptr %byte, i64 1)
+  %some = icmp sgt i64 %got, 0
+  br i1 %some, label %up, label %done
+up:
+  %heard.now = atomicrmw add ptr %heard, i64 1 seq_cst
+  %risen = atomicrmw add ptr %awake, i64 1 seq_cst
+  br label %wait
 done:
-  ret i64 %known
+  %failed = icmp slt i64 %got, 0
+  %result = zext i1 %failed to i64
+  ret i64 %result
 }}
 """
 
 _LAUNCH = """define i64 @haste_launch(ptr %board, ptr %run, ptr %launch, i64 %wanted,
-    i64 %most, i64 %tries) #0 {{
+    i64 %tries) #0 {{
 entry:
 {slots}
 {stores}
   %opened = atomicrmw add ptr %board, i64 1 seq_cst
-  call void %run(ptr %launch, i64 %most)
-  %total.at = getelementptr inbounds i64, ptr %launch, i64 {total}
-  %total = load i64, ptr %total.at, align 8
-  %taken = load atomic i64, ptr %launch monotonic, align 8
-  %some = icmp slt i64 %taken, %total
-  br i1 %some, label %more, label %none
-more:
-  ret i64 0
-none:
+  call void %run(ptr %launch, i64 {all})
   %end = call i64 @haste_close(ptr %board, i64 %tries)
   ret i64 %end
 }}
@@ -135,14 +143,16 @@ def text(triple: str) -> str:
         if triple.startswith(names):
             callee = call.removeprefix("call void ").partition("(")[0]
             pause, declaration = call, f"declare void {callee}{types}\n"
-    slots = "\n".join(_slot(name, at) for name, at in (("inside", INSIDE), ("awake", AWAKE)))
+    slots = "\n".join(
+        _slot(name, at) for name, at in (("inside", INSIDE), ("awake", AWAKE), ("heard", HEARD))
+    )
     loads, stores = [], []
     for n, name in enumerate(_FIELDS):
         kind = "i64" if name == "wanted" else "ptr"
         loads += [_slot(name, LAUNCH + n, ".at"), f"  %{name} = load {kind}, ptr %{name}.at"]
         stores += [_slot(name, LAUNCH + n, ".at"), f"  store {kind} %{name}, ptr %{name}.at"]
-    serve = _SERVE.format(slots=slots, pause=pause, loads="\n".join(loads), all=2**62)
-    launch = _LAUNCH.format(slots=slots, pause=pause, stores="\n".join(stores), total=TOTAL)
+    serve = _SERVE.format(slots=slots, pause=pause, loads="\n".join(loads), all=EVERYTHING)
+    launch = _LAUNCH.format(slots=slots, pause=pause, stores="\n".join(stores), all=EVERYTHING)
     return f"{serve}\n{launch}\n{declaration}\nattributes #0 = {{ nounwind }}\n"
 
 
@@ -176,8 +186,9 @@ class Native(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """The functions in memory, with what keeps them there."""
+    """The functions in memory, with what keeps them there, and the system's ``read``."""
 
+    read: object
     serve: Native
     launch: Native
     close: Native
@@ -191,12 +202,13 @@ def team() -> Team:
     linked = machine.link(machine.compile_text(text(host.triple), host)[0])
     word, at = ctypes.c_int64, ctypes.c_void_p
     kinds = {
-        "serve": (at, word, word),
-        "launch": (*[at] * 3, *[word] * 3),
+        "serve": (at, at, ctypes.c_int, word),
+        "launch": (*[at] * 3, *[word] * 2),
         "close": (at, word),
     }
     found = {
         name: ctypes.CFUNCTYPE(word, *types)(linked.get_function_address(f"haste_{name}"))
         for name, types in kinds.items()
     }
-    return Team(found["serve"], found["launch"], found["close"], linked)
+    read = ctypes.cast(ctypes.CDLL(None).read, at)
+    return Team(read, found["serve"], found["launch"], found["close"], linked)

@@ -134,7 +134,11 @@ class Memory:
 
     def arrays(self, given: Mapping[str, Any]) -> dict[str, Array]:
         """Return the arrays of a call's tables by the names kernels know them by."""
-        return {p.array: given[p.name].detach() for p in self.plain}
+        found: dict[str, Array] = {}
+        for plain in self.plain:
+            x = given[plain.name]
+            found[plain.array] = x.detach() if x.requires_grad else x
+        return found
 
     def remember(self, key: Key, again: Again) -> None:
         """Keep what was found out about a kind of calls."""

@@ -120,10 +120,18 @@ def makers(
     torch, found = torch_module(), []
     for output in outputs:
         shape = tuple(s.evaluate(sizes) for s in output.shape)
-        kind = getattr(torch, output.dtype.numpy)
-        make = torch.zeros if output.zeroed else torch.empty
-        found.append((output.array, partial(make, shape, dtype=kind, device=torch.device(device))))
+        like = {"dtype": getattr(torch, output.dtype.numpy), "device": torch.device(device)}
+        if output.zeroed:
+            make = partial(torch.zeros, shape, **like)
+        else:  # with strides it takes half the time
+            make = partial(torch.empty_strided, shape, _strides(shape), **like)
+        found.append((output.array, make))
     return tuple(found)
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of a contiguous array."""
+    return tuple(prod(max(1, n) for n in shape[at + 1 :]) for at in range(len(shape)))
 
 
 def returned(
