@@ -5,7 +5,7 @@ from __future__ import annotations
 from hastec.backends.triton import text
 from hastec.backends.triton.text import TYPES, Expr
 from hastec.diag import InternalError
-from hastec.ir.kernel import POINTER, Load, Value
+from hastec.ir.kernel import POINTER, Const, Load, Value
 from hastec.ir.types import BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, DType
 
 SIGNATURES: dict[DType, str] = {
@@ -126,7 +126,7 @@ def call(
     match fn:
         case "neg":
             return _sign("-", args[0]), ""
-        case "not" if kind == BOOL:
+        case "not" if kind == BOOL and values[0].digits:
             return _sign("~", args[0]), ""
         case "not":
             return text.infix(args[0], "==", Expr("0")), ""
@@ -135,7 +135,7 @@ def call(
         case "min" | "max":
             return text.call(f"tl.{fn}imum", *args), ""
         case "where":
-            return text.call("tl.where", *args), ""
+            return _chosen(args, values, dtype), ""
         case "popc" if popc and kind.bits <= 32:
             return text.call(popc, *args), ""
         case "popc":
@@ -154,6 +154,15 @@ def call(
 
 def _helped(helper: str, args: list[Expr]) -> tuple[Expr, str]:
     return text.call(helper, *args), helper
+
+
+def _chosen(args: list[Expr], values: list[Value], dtype: DType) -> Expr:
+    """Return a choice; of two numbers that are written out, in the type it has to be."""
+    found = text.call("tl.where", *args)
+    written = all(isinstance(v.op, Const) for v in values[1:])
+    if written and dtype not in (I32, F32, BOOL):
+        return text.call("tl.cast", found, TYPES[dtype])
+    return found
 
 
 def _sign(sign: str, arg: Expr) -> Expr:
