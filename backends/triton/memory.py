@@ -36,6 +36,8 @@ def _hinted(w: Lines, where: Expr, op: Load, shape: Shape, dtype: DType) -> Expr
     """State how far neighbours run and what divides their start: reshapes forget it."""
     run, divisor = [1] * len(shape), [1] * len(shape)
     at = next(n for n, dim in enumerate(shape) if op.unit in dim)
+    if shape[at][-1] != op.unit:
+        return where  # fused with faster digits, neighbours lie apart
     run[at] = w.plan.extent((op.unit,))
     divisor[at] = min(16, op.align * dtype.bytes)
     runs = call("tl.max_contiguous", where, listed(run))

@@ -107,6 +107,12 @@ def _maximum(a, b):
 def _minimum(a, b):
     return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 """,
+    "_half": """@triton.jit
+def _half(x, more: tl.constexpr):
+    # The mantissa of 1024 takes a small number as it is, which a conversion would compute.
+    whole = tl.cast((x + more) | 0x6400, tl.int16)
+    return tl.cast(whole, tl.float16, bitcast=True) - (1024.0 + more)
+""",
     "_prod": """@triton.jit
 def _prod(a, b):
     return a * b
@@ -146,6 +152,9 @@ def call(
             return _divide(args, values, kind)
         case "mod":
             return _modulo(args, values, kind)
+        case "cast" if dtype == F16 and _fits_mantissa(values[0]):
+            least = values[0].bounds[0] if values[0].bounds else 0
+            return text.call("_half", args[0], -least), "_half"
         case "cast":
             return _cast(args[0], values[0], dtype), ""
         case _:
@@ -189,6 +198,14 @@ def _modulo(args: list[Expr], values: list[Value], kind: DType) -> tuple[Expr, s
     if all(_natural(v) for v in values):
         return text.infix(args[0], "%", args[1]), ""
     return _helped("_floormod", args)
+
+
+def _fits_mantissa(value: Value) -> bool:
+    """Whether integers span less than the 10 bits that a 16-bit float's mantissa has."""
+    if value.dtype != I32 or value.bounds is None or not value.digits:
+        return False
+    low, high = value.bounds
+    return high - low < 1024 and -1024 <= low <= 1024
 
 
 def _cast(arg: Expr, value: Value, target: DType) -> Expr:

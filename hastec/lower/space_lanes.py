@@ -99,8 +99,7 @@ def _along(f: AxisFacts, lanes: int, run: int) -> tuple[Spread, ...]:
     )
     if f.pack == 1:
         return (*plain, (("loop", None), ("thread", lanes), ("reg", min(run, 16 // f.word))))
-    words: tuple[Spread, ...] = ((), (("reg", 2),), (("reg", 4),))
-    return tuple((("loop", None), ("thread", lanes), *w, ("reg", f.pack)) for w in words)
+    return ((("loop", None), ("thread", lanes), ("reg", f.pack)),)
 
 
 def _narrow(

@@ -15,6 +15,12 @@ from hastec.target import Target
 
 SMALLEST = 16
 """Tiles of a matrix product are at least this wide."""
+_PACES = ((1, 1), (1, 3), (2, 1), (2, 3), (4, 1), (4, 3), (8, 3))
+"""Warps of a program, and iterations in flight."""
+LEAST_HELD, MOST_HELD = 16, 64
+"""How much of the largest tile one thread may hold."""
+NARROW = 48
+"""An output shorter than this leaves matrix units waiting for memory."""
 MOST_TILE = 256
 """An axis kept whole in one tile is at most this long."""
 
@@ -58,17 +64,18 @@ def tile_schedules(
     if tiled is None:
         return
     rest = [f for f in facts if f.name not in tiled]
-    for sizes in product(*(_widths(f, dots) for f in facts if f.name in tiled)):
+    narrow = any(f.name in tiled and not f.reduced and (f.number or NARROW) < NARROW for f in facts)
+    for sizes in product(*(_widths(f, dots, narrow) for f in facts if f.name in tiled)):
         widths = dict(zip((f.name for f in facts if f.name in tiled), sizes, strict=True))
         spreads: dict[str, Spread] = {}
         for f in facts:
             spreads[f.name] = _tile(f, widths[f.name]) if f.name in widths else _alone(f)
-        if _elements(widths) > 1 << 15:
-            continue
         order = (*(f.name for f in rest), *_row_major(work, facts, tiled))
         nodes = tuple(p.node for p in dots)
-        for warps, stages in ((4, 1), (4, 3), (8, 3)):
-            yield build(spreads, leads, order, nodes, stages=stages, threads=warps * target.lanes)
+        for warps, stages in _PACES:
+            threads = warps * target.lanes
+            if LEAST_HELD <= _elements(widths) / threads <= MOST_HELD:
+                yield build(spreads, leads, order, nodes, stages=stages, threads=threads)
 
 
 def _row_major(work: Work, facts: tuple[AxisFacts, ...], tiled: frozenset[str]) -> tuple[str, ...]:
@@ -114,7 +121,10 @@ def _may_tile(f: AxisFacts) -> bool:
     return not f.led
 
 
-def _widths(f: AxisFacts, dots: tuple[Product, ...]) -> tuple[int, ...]:
+def _widths(f: AxisFacts, dots: tuple[Product, ...], narrow: bool) -> tuple[int, ...]:
+    """Return the tiles to try: with a ``narrow`` output, more and smaller programs, longer steps,
+    for then it is the bytes of the other factor that must keep flowing.
+    """
     if f.fixed and f.number is not None:
         return (f.number,)
     if f.wish >= SMALLEST:
@@ -127,8 +137,10 @@ def _widths(f: AxisFacts, dots: tuple[Product, ...]) -> tuple[int, ...]:
     if whole is not None and (inner or whole <= 64):
         return (whole,)
     if summed:
-        return (32, 64)
-    return (64, 128) if whole is None else (min(64, whole),)
+        return (64, 128) if narrow else (32, 64)
+    if whole is not None:
+        return (min(64, whole),)
+    return (16, 32, 64) if narrow else (64, 128)
 
 
 def _inside(f: AxisFacts, dots: tuple[Product, ...]) -> bool:
