@@ -6,7 +6,7 @@ shared counter until none is left, so that threads which call it at the same tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from hastec.backends.cpu import across, memory
@@ -15,8 +15,10 @@ from hastec.backends.cpu.code import Code, Machine, Module, Part
 from hastec.backends.cpu.convert import cast, constant
 from hastec.backends.cpu.entry import entry
 from hastec.backends.cpu.layout import choose
+from hastec.backends.cpu.panel import Panels, Where
 from hastec.backends.cpu.registers import Registers
 from hastec.backends.cpu.split import split_loops
+from hastec.backends.cpu.stage import panels
 from hastec.backends.cpu.text import word
 from hastec.diag import InternalError
 from hastec.diag.span import Span
@@ -74,6 +76,7 @@ class _Emitter:
         self.sizes = {s: Part(f"%{self.code.fresh(s)}", "i64") for s in kernel.sizes}
         self.grid = {d: Part(f"%{self.code.fresh(f'{d}.count')}", "i64") for d, _ in kernel.grid}
         self.at: Span | None = None
+        self.panels = Panels(self.regs, self.loop, self.coords)
 
     # ------------------------------------------------------------------------------ the module
     def module_text(self) -> str:
@@ -109,6 +112,7 @@ class _Emitter:
         code = self.code
         stores = [s for s in statements(self.kernel.body) if isinstance(s, Store)]
         code.line(f"%nowhere = alloca [{max([64, *map(self.widest, stores)])} x i8], align 64")
+        rooms = code.hold()
         starts = self.first_program()
         code.line("br label %program")
         code.label("program")
@@ -117,7 +121,8 @@ class _Emitter:
         names = {d: f"%{code.fresh(d)}" for d in starts}
         for digit in starts:
             self.coords[digit] = Part(names[digit], "i64")
-        self.block(self.kernel.body)
+        self.program()
+        code.fill(rooms, "\n  ".join(self.panels.rooms))
         code.line("br label %next")
         code.label("next")
         self.next_program(starts, held)
@@ -126,6 +131,19 @@ class _Emitter:
         code.line("br i1 %more, label %program, label %done")
         code.label("done")
         code.line("ret void")
+
+    def program(self) -> None:
+        """Write one program; loops that share what they read with others have a panel."""
+        found = panels(self.kernel, self.regs.layout)
+        for at, stmt in enumerate(self.kernel.body):
+            if at not in found or not isinstance(stmt, For):
+                self.block((stmt,))
+                continue
+            self.note(stmt.span)
+            digit = found[at].digit
+            number, begin, end = (Part(f"%{n}", "i64") for n in ("number", "begin", "end"))
+            where = Where(number, begin, end, self.coords[digit], self.grid[digit])
+            self.panels.write(stmt, found[at], where)
 
     def widest(self, store: Store) -> int:
         """Return the bytes one part of a store writes."""
@@ -197,7 +215,8 @@ class _Emitter:
         code.line(f"br label %{after}")
         code.label(after)
 
-    def loop(self, loop: For) -> None:
+    def loop(self, loop: For, then: Callable[[], None] | None = None) -> None:
+        """Write a loop; ``then`` writes more at the end of its body."""
         code, regs = self.code, self.regs
         lo, hi = regs.part(loop.lo, "", {}), regs.part(loop.hi, "", {})
         name = code.fresh(loop.digit)
@@ -215,6 +234,8 @@ class _Emitter:
         code.label(inside)
         with regs.block():
             self.block(loop.body)
+            if then is not None:
+                then()
             nexts = self.replaced(loop)
         up = code.emit(f"{name}.next", f"add nsw {lo.element} %{name}, 1")
         last = code.block
@@ -264,6 +285,8 @@ class _Emitter:
 
     # ---------------------------------------------------------------------------------- values
     def let(self, value: Value) -> None:
+        if self.panels.reads(value):
+            return
         regs, op = self.regs, value.op
         match op:
             case Address(base, offset):
