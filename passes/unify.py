@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from hastec.ir.graph import (
@@ -9,6 +10,7 @@ from hastec.ir.graph import (
     Define,
     Graph,
     Index,
+    Input,
     Node,
     NodeId,
     Op,
@@ -29,11 +31,15 @@ from hastec.ir.rewrite import drop_dead, rewrite
 def unify(graph: Graph) -> Graph:
     """Rename an index to an earlier one with the same bounds, where no value varies over both.
 
+    Reductions that read different sparse tables keep indices of their own, so that each can be
+    led by what it skips.
+
     before: ``m = max[j](s[j]); l = sum[j.1](exp(s[j.1] - m))``; after: both over ``j``
     """
     for later in reversed(graph.ranks):
         for earlier in _alike(graph, later):
-            if _apart(graph, earlier, later.name):
+            skipped = {*_sparse(graph, earlier), *_sparse(graph, later.name)}
+            if len(skipped) <= 1 and _apart(graph, earlier, later.name):
                 graph = _rename(graph, later.name, earlier)
                 break
     return graph
@@ -68,6 +74,41 @@ def _places(graph: Graph) -> dict[str, frozenset[tuple[NodeId, int]]]:
             for n, rank in enumerate(op.ranks):
                 found.setdefault(rank, set()).add((node.id, n))
     return {rank: frozenset(places) for rank, places in found.items()}
+
+
+def _sparse(graph: Graph, rank: str) -> set[frozenset[NodeId]]:
+    """Return, for each reduction over a rank, the inputs it reads that are sparse along it."""
+    return {
+        frozenset(_read_along(graph, node, rank))
+        for node in graph.nodes
+        if isinstance(node.op, Reduce) and rank in node.op.ranks
+    }
+
+
+def _read_along(graph: Graph, reduce: Node, rank: str) -> Iterator[NodeId]:
+    left, seen = [*operands(reduce.op)], set[NodeId]()
+    while left:
+        at = left.pop()
+        op = graph.node(at).op
+        if at in seen or (isinstance(op, Reduce) and rank in op.ranks):
+            continue
+        seen.add(at)
+        if isinstance(op, Access | Present):
+            subs = [graph.node(s).op for s in op.subs]
+            if any(sub == Index(rank) and _skips(graph, op.table, n) for n, sub in enumerate(subs)):
+                yield op.table
+        left += operands(op)
+
+
+def _skips(graph: Graph, table: NodeId, number: int) -> bool:
+    """Whether an input may leave out coordinates of a dimension."""
+    op = graph.node(table).op
+    param = graph.param(op.name) if isinstance(op, Input) else None
+    if param is None or param.format is None:
+        return param is not None and param.sparse
+    fmt, lead = param.format, len(param.shape) - len(param.format.dims)
+    levels = [lv for part in fmt.parts for lv in part.levels] if number >= lead else []
+    return any(lv.kind != "dense" for lv in levels if lv.coord.dim == fmt.dims[number - lead])
 
 
 def _apart(graph: Graph, left: str, right: str) -> bool:

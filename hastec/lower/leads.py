@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hastec.ir.graph import Access, Const, Index, Map, NodeId, Present, Reduce
 from hastec.ir.schedule import Lead
 from hastec.levels.protocol import Layout
@@ -12,19 +14,41 @@ def leads(work: Work) -> tuple[Lead, ...]:
     """Return the accesses that should lead, each with the ranks it leads.
 
     A rank is led by one access. Outputs with another table's pattern are led by it; a reduction
-    is led by a table whose absent entries make its argument the identity.
+    is led by a table whose absent entries make its argument the identity. Where several
+    reductions run over one rank, that must hold in each: what leads, leads all of them.
     """
     taken: set[str] = set()
     found: list[Lead] = []
-    for store, op in work.stores:
+    for store, define in work.stores:
         like = work.like.get(store)
         if like is not None:
-            _add(work, like, op.ranks, taken, found)
-    for reduce in work.reduces():
-        assert isinstance(reduce.op, Reduce)
-        for access in _candidates(work, reduce.op):
-            _add(work, access, reduce.op.ranks, taken, found)
+            _add(work, like, define.ranks, taken, found)
+    reduces = {n.id: n.op for n in work.reduces() if isinstance(n.op, Reduce)}
+    able = {node: _candidates(work, op) for node, op in reduces.items()}
+    for node, op in reduces.items():
+        for access in able[node]:
+            ranks = (r for r in op.ranks if _for_all(work, reduces, able, r, access))
+            _add(work, access, tuple(ranks), taken, found)
     return tuple(found)
+
+
+def _for_all(
+    work: Work,
+    reduces: Mapping[NodeId, Reduce],
+    able: Mapping[NodeId, tuple[NodeId, ...]],
+    rank: str,
+    access: NodeId,
+) -> bool:
+    """Whether each reduction over a rank skips what an access, or another like it, leaves out."""
+    here = _entry(work, access)
+    mine = (node for node, op in reduces.items() if rank in op.ranks)
+    return all(any(_entry(work, a) == here for a in able[node]) for node in mine)
+
+
+def _entry(work: Work, access: NodeId) -> tuple[NodeId, tuple[NodeId, ...]]:
+    op = work.nodes[access].op
+    assert isinstance(op, Access | Present)
+    return op.table, op.subs
 
 
 def axes_of(work: Work, leads: tuple[Lead, ...], rank: str) -> tuple[str, ...]:
@@ -75,7 +99,8 @@ def _add(
 
 
 def _awaited(work: Work, leads: list[Lead], rank: str) -> set[str]:
-    """Return the ranks that must be placed before ``rank`` is walked, over any number of tables.
+    """Return the ranks that must be placed before ``rank``: those its range depends on, and those
+    of the levels above, over any number of tables.
 
     Two tables stored in opposite orders would wait for each other: the second is looked up.
     """
@@ -85,6 +110,7 @@ def _awaited(work: Work, leads: list[Lead], rank: str) -> set[str]:
         at = left.pop()
         lead = next((x for x in leads if at in x.ranks), None)
         above = _above(work, lead.access, at) if lead is not None else ()
+        above += tuple(r for b in work.bounds(at) for r in sorted(work.nodes[b].ranks))
         left += [r for r in above if r not in found]
         found.update(above)
     return found

@@ -128,7 +128,8 @@ def _pack(bound: Bound, node: NodeId, fmt: Format, table: Table) -> None:
     packed = pack(layouts, entries(table, fmt.dense, fill, dtype), bound.sizes)
     bound.sizes.update(packed.sizes())
     bound.arrays.update((k, as_numpy(v)) for k, v in packed.named().items())
-    if not fmt.dense or any(part.values.name != "raw" for part in fmt.parts):
+    coded = any(part.values.name != "raw" for part in fmt.parts)
+    if coded or not fmt.dense or table.present is not None:
         bound.oracle[name] = held(unpack(packed, bound.sizes), fill, dtype)
 
 
