@@ -40,5 +40,6 @@ def _all(
         return
     yield from tile_schedules(work, target, facts, lead)
     yield from lane_schedules(work, target, facts, lead)
-    if not any(f.extent is not None and not f.reduced and not f.led for f in facts):
+    spread = (f for f in facts if f.extent is not None and not f.reduced and not f.led)
+    if all(f.single for f in spread):
         yield single_schedule(target, facts, lead)
