@@ -67,5 +67,11 @@ def used_by(stmt: Stmt, values: Mapping[ValueId, Value]) -> tuple[ValueId, ...]:
             return (stmt.lo, stmt.hi, *(c.init for c in stmt.carries))
 
 
+def reads(stmt: Stmt, values: Mapping[ValueId, Value]) -> tuple[ValueId, ...]:
+    """Return the values a statement uses, of a loop those it hands on as well."""
+    more = tuple(c.next for c in stmt.carries) if isinstance(stmt, For) else ()
+    return (*used_by(stmt, values), *more)
+
+
 def _cheap(value: Value) -> bool:
     return isinstance(value.op, Apply | Address)

@@ -43,6 +43,8 @@ class Lines(ABC):
     inline: frozenset[ValueId] = field(init=False)
     held: dict[Place, Expr] = field(default_factory=dict)
     pending: dict[Place, Expr] = field(default_factory=dict)
+    late: dict[ValueId, Value] = field(default_factory=dict)
+    """Cheap values that nothing has needed yet."""
     spread: dict[tuple[ValueId, Lanes, Shape], Expr] = field(default_factory=dict)
     """Values in shapes that took a line to reach."""
     replaced: dict[ValueId, ValueId] = field(default_factory=dict)
@@ -113,6 +115,7 @@ class Lines(ABC):
     def define(self, value: Value, lanes: Lanes, name: str = "") -> Expr:
         """Define a value on lanes, under a name unless it needs none; return what stands for it."""
         place = value.id, lanes
+        self.late.pop(value.id, None)
         if value.id in self.inline and not name:
             expr = self.expression(value, lanes)
             if len(expr.text) <= PHRASE:

@@ -6,12 +6,13 @@ from functools import partial
 from typing import assert_never
 
 from hastec.backends.triton import across, memory, ops
-from hastec.backends.triton.inline import used_by
+from hastec.backends.triton.inline import reads, used_by
 from hastec.backends.triton.lines import Lines
 from hastec.backends.triton.physical import Lanes
 from hastec.backends.triton.states import Move, in_order, moved, replacing
 from hastec.backends.triton.text import PRODUCT, Expr, call, filled, infix
 from hastec.diag import InternalError
+from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
     Apply,
@@ -32,6 +33,7 @@ from hastec.ir.kernel import (
     Store,
     Value,
     arguments,
+    statements,
 )
 
 
@@ -110,6 +112,7 @@ class Writer(Lines):
                     self.statement(used, partial(memory.store, self, stmt), stmt.span)
                 case If(condition, inner):
                     test = self.plan.values[condition]
+                    self._ready(inner)
                     self.statement(used, partial(self._test, test), None)
                     self._inside(inner)
                 case For():
@@ -118,9 +121,19 @@ class Writer(Lines):
                     assert_never(never)
 
     def _let(self, value: Value) -> None:
-        place = value.id, self.lanes(value)
-        if place not in self.held and not isinstance(value.op, Const | SizeArg):
-            self.define(value, place[1], self._over(value))
+        """Define a value; what is cheap waits until something needs it."""
+        if isinstance(value.op, Apply | Address):
+            self.late[value.id] = value
+            return
+        counts = (value.id, self.lanes(value)) in self.held  # a loop, or programs
+        if not counts and not isinstance(value.op, Const | SizeArg):
+            self.define(value, self.lanes(value), self._over(value))
+
+    def _ready(self, body: tuple[Stmt, ...], last: tuple[ValueId, ...] = ()) -> None:
+        """Define what a block reads and what waits outside it."""
+        read = {u for stmt in statements(body) for u in reads(stmt, self.plan.values)}
+        for value in [v for v in self.late.values() if v.id in read or v.id in last]:
+            self.text(value)
 
     def _inside(self, body: tuple[Stmt, ...]) -> None:
         """Write a block one step to the right; what it defines is forgotten after it."""
@@ -139,6 +152,7 @@ class Writer(Lines):
             name = self.names.of(inside)
             self.statement((init.id,), partial(self._before, name, init, inside), None)
             self.held[inside.id, self.lanes(inside)] = Expr(name)
+        self._ready(stmt.body, tuple(c.next for c in stmt.carries))
         counter = self.names.fresh(stmt.digit)
         bounds = values[stmt.lo], values[stmt.hi]
         self.statement((stmt.lo, stmt.hi), partial(self._head, stmt, counter, *bounds), stmt.span)
@@ -164,9 +178,27 @@ class Writer(Lines):
             return ""
         inside, own = self.plan.values[state], arguments(value.op)
         name = self.held[state, self.lanes(inside)].text
+        if not self._settled(state, value):
+            return ""
         alike = self.plan.shape(value) == self.plan.shape(inside)
         read = any(e.uses(name) for (v, _), e in self.pending.items() if v not in own)
         return name if alike and not read else ""
+
+    def _settled(self, state: ValueId, value: Value) -> bool:
+        """Define what waits and reads a state that ``value`` is to be written over.
+
+        Return whether that was possible: what has no name of its own goes on waiting.
+        """
+        own, readers = set(arguments(value.op)), dict[ValueId, Value]()
+        for late in self.late.values():
+            if any(u == state or u in readers for u in arguments(late.op)):
+                readers[late.id] = late
+        others = [v for v in readers.values() if v.id not in own]
+        if any(v.id in self.inline for v in others):
+            return False
+        for other in others:
+            self.text(other)
+        return True
 
     def _advance(self, stmt: For) -> None:
         """Give every state its next value."""
