@@ -76,7 +76,7 @@ class _Emitter:
         self.sizes = {s: Part(f"%{self.code.fresh(s)}", "i64") for s in kernel.sizes}
         self.grid = {d: Part(f"%{self.code.fresh(f'{d}.count')}", "i64") for d, _ in kernel.grid}
         self.at: Span | None = None
-        self.panels = Panels(self.regs, self.loop, self.coords)
+        self.panels = Panels(self.regs, self.loop, self.block, self.coords)
 
     # ------------------------------------------------------------------------------ the module
     def module_text(self) -> str:

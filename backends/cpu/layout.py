@@ -27,7 +27,7 @@ from hastec.ir.kernel import (
     Value,
     arguments,
 )
-from hastec.ir.types import Kind
+from hastec.ir.types import BF16, F16, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ def _cheap(value: Value, values: Mapping[ValueId, Value], layout: Layout) -> boo
             # A masked run is one instruction; scattered elements never are.
             run = unit == digit or layout.strides.of(pointer, digit) == 1
             return not run and layout.easy(mask)
+        case Apply("cast", (arg,)) if isinstance(values[arg].op, Load):
+            return not value.dtype.is_float or values[arg].dtype in (F16, BF16)
         case Apply():
             return not value.dtype.is_float
         case Coord():

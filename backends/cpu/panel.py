@@ -12,15 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from hastec.backends.cpu.code import Part
+from hastec.backends.cpu.convert import cast
 from hastec.backends.cpu.registers import Registers
-from hastec.backends.cpu.stage import Panel, Slot
+from hastec.backends.cpu.stage import Ahead, Panel, Slot
 from hastec.backends.cpu.text import word
 from hastec.ir.index import ValueId
-from hastec.ir.kernel import For, Value
-from hastec.ir.types import Kind
+from hastec.ir.kernel import For, Load, Stmt, Value
+from hastec.ir.types import F32, Kind
 
 ROOM = 1 << 19
 """Bytes of a panel: what a core's own cache holds beside all else."""
+OWN = 1 << 17
+"""Bytes a program converts ahead at most."""
+RUN = 16
+"""Elements that are converted at a time."""
 NEIGHBOURS = 4
 """Programs that must share a panel for it to be packed."""
 
@@ -54,6 +59,8 @@ class _Open:
     loop: For
     memory: Part
     low: Part
+    rows: Part
+    own: Part | None
 
     def slot(self, value: ValueId) -> Slot | None:
         return next((s for s in self.panel.slots if s.value == value), None)
@@ -62,17 +69,29 @@ class _Open:
 class Panels:
     """The panels of one kernel."""
 
-    def __init__(self, regs: Registers, loops: Loops, coords: dict[str, Part]) -> None:
+    def __init__(
+        self,
+        regs: Registers,
+        loops: Loops,
+        lets: Callable[[tuple[Stmt, ...]], None],
+        coords: dict[str, Part],
+    ) -> None:
         self.regs = regs
         self.code = regs.code
         self.loops = loops
+        self.lets = lets
         self.coords = coords
         self.open: _Open | None = None
+        self.runs: dict[ValueId, list[Part]] = {}
+        """Where the parts of values that were converted ahead lie."""
         self.rooms: list[str] = []
         """Memory to be reserved when the function is entered."""
 
     def reads(self, value: Value) -> bool:
         """Read a value from the panel in use; False if it is not there."""
+        if value.id in self.runs:
+            self._from_run(value)
+            return True
         slot = self.open.slot(value.id) if self.open is not None else None
         if self.open is None or slot is None:
             return False
@@ -88,7 +107,10 @@ class Panels:
         code = self.code
         memory, flag = self._room(f"[{ROOM} x i8]", 64), self._room("i8", 1)
         decide, pack, go = (code.fresh(f"{loop.digit}.{n}") for n in ("decide", "pack", "go"))
-        using = _Open(panel, loop, memory, self._wide(loop.lo))
+        low = self._wide(loop.lo)
+        rows = code.op("rows", "sub", self._wide(loop.hi), low)
+        own = self._room(f"[{OWN} x i8]", 64) if panel.ahead else None
+        using = _Open(panel, loop, memory, low, rows, own)
         code.line(f"br {self._first(where)}, label %{decide}, label %{go}")
         code.label(decide)
         pays = self._pays(using, where)
@@ -128,22 +150,29 @@ class Panels:
         mine = code.op("mine", "sub", where.count, where.digit)
         few = code.intrinsic("few", "smin", left, mine)
         many = code.compare("many", "sge", few, code.const(NEIGHBOURS, "i64"))
-        rows = code.op("rows", "sub", self._wide(using.loop.hi), using.low)
-        most = code.const(ROOM // using.panel.row, "i64")
-        return code.op("pays", "and", many, code.compare("fits", "sle", rows, most))
+        most = ROOM // using.panel.row
+        if using.panel.ahead:
+            most = min(most, OWN // (4 * sum(a.parts for a in using.panel.ahead)))
+            longer = code.compare("longer", "sge", using.rows, code.const(RUN, "i64"))
+            many = code.op("many", "and", many, longer)
+        fits = code.compare("fits", "sle", using.rows, code.const(most, "i64"))
+        return code.op("pays", "and", many, fits)
 
     # ----------------------------------------------------------------------- packing, reading
     def _places(self, using: _Open, slot: Slot) -> Iterator[tuple[dict[str, int], str]]:
         """Yield the parts of a value in this iteration's row: where they lie, as operands."""
         code, panel = self.code, using.panel
-        here = code.convert("here", "sext", self.coords[using.loop.digit], "i64")
-        number = code.op("number", "sub nsw", here, using.low)
-        start = code.op("row", "mul nsw", number, code.const(panel.row, "i64"))
+        start = code.op("row", "mul nsw", self._number(using), code.const(panel.row, "i64"))
         row = code.emit("row", f"getelementptr inbounds i8, {using.memory}, {start}")
         for n, at in enumerate(self.regs.places(self.regs.rest(slot.value))):
             offset = slot.offset + n * slot.bytes
             name = code.emit("at", f"getelementptr inbounds i8, ptr {row}, i64 {offset}")
             yield at, f"ptr {name}, align {panel.align(offset)}"
+
+    def _number(self, using: _Open) -> Part:
+        """Return how many iterations came before this one."""
+        here = self.code.convert("here", "sext", self.coords[using.loop.digit], "i64")
+        return self.code.op("number", "sub nsw", here, using.low)
 
     def _pack(self, using: _Open) -> None:
         """Write one row."""
@@ -151,6 +180,60 @@ class Panels:
             along = self.regs.layout.lanes[slot.value]
             for at, address in self._places(using, slot):
                 self.code.line(f"store {self.regs.part(slot.value, along, at)}, {address}")
+
+    # ------------------------------------------------------------------------ converting ahead
+    def _convert(self, using: _Open | None) -> None:
+        """Convert what a program reads one by one, many at a time."""
+        if using is None or using.own is None:
+            return
+        code, digit, at = self.code, using.loop.digit, 0
+        for ahead in using.panel.ahead:
+            self.coords[digit] = self.regs.part(using.loop.lo, "", {})
+            starts, ends = [], []
+            with self.regs.block():
+                self.lets(ahead.made)
+                load = self.regs.values[ahead.loaded].op
+                assert isinstance(load, Load)
+                pointer = self.regs.pointers[load.pointer]
+                for place in self.regs.places(self.regs.values[ahead.value].digits):
+                    offset = self.regs.offset(pointer, "", place)
+                    starts.append(self.regs.address(pointer, offset))
+                    before = code.op("before", "mul", using.rows, code.const(4 * at, "i64"))
+                    text = f"getelementptr inbounds i8, {using.own}, {before}"
+                    ends.append(Part(code.emit("own", text), "ptr"))
+                    at += 1
+                self._run(using, ahead, starts, ends)
+            self.runs[ahead.value] = ends
+
+    def _run(self, using: _Open, ahead: Ahead, starts: list[Part], ends: list[Part]) -> None:
+        """Write the loop that converts runs; the last one ends where the loop does."""
+        code, source = self.code, self.regs.values[ahead.loaded].dtype
+        name, head, before = code.fresh("run"), code.fresh("run.body"), code.block
+        after, more = code.fresh("run.end"), code.fresh("run.next")
+        code.line(f"br label %{head}")
+        code.label(head)
+        code.line(f"%{name} = phi i64 [ 0, %{before} ], [ %{more}, %{head} ]")
+        last = code.op("last", "sub", using.rows, code.const(RUN, "i64"))
+        at = code.intrinsic("at", "smin", Part(f"%{name}", "i64"), last)
+        for start, end in zip(starts, ends, strict=True):
+            place = code.emit("at", f"getelementptr i16, {start}, {at}")
+            part = Part(code.emit("run", f"load <{RUN} x i16>, ptr {place}, align 2"), "i16", RUN)
+            wide = cast(code, part, source, F32, "wide")
+            place = code.emit("at", f"getelementptr float, {end}, {at}")
+            code.line(f"store {wide}, ptr {place}, align 4")
+        code.line(f"%{more} = add nsw i64 %{name}, {RUN}")
+        less = code.compare("less", "slt", Part(f"%{more}", "i64"), using.rows)
+        code.line(f"br {less}, label %{head}, label %{after}")
+        code.label(after)
+
+    def _from_run(self, value: Value) -> None:
+        assert self.open is not None
+        number = self._number(self.open)
+        places = self.regs.places(self.regs.rest(value.id))
+        for at, start in zip(places, self.runs[value.id], strict=True):
+            place = self.code.emit("at", f"getelementptr inbounds float, {start}, {number}")
+            part = Part(self.code.emit("ahead", f"load float, ptr {place}, align 4"), "float")
+            self.regs.put(value.id, at, part)
 
     @contextmanager
     def _using(self, using: _Open | None) -> Iterator[None]:
@@ -168,7 +251,9 @@ class Panels:
         for label, mine in ((near, using), (far, None)):
             code.label(label)
             with self._using(mine):
+                self._convert(mine)
                 self.loops(loop)
+            self.runs = {}
             held = [dict(self.regs.held[c.inside]) for c in loop.carries]
             ends.append((code.block, held))
             code.line(f"br label %{both}")

@@ -3,7 +3,8 @@
 Programs are numbered with the last grid digit fastest. What a loop reads that does not depend on
 that digit is read again by every program of a run of neighbours. If it lies scattered, or is
 converted on its way, the first of them packs it into a panel in memory, one row an iteration, which
-the others then read in order.
+the others then read in order. Beside a panel, a program also converts ahead, many at a time, what
+it alone reads one by one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from hastec.ir.kernel import (
     arguments,
     statements,
 )
-from hastec.ir.types import BOOL
+from hastec.ir.types import BF16, BOOL, F16, F32
 
 WIDEST = 1 << 12
 """Bytes of the longest row."""
@@ -50,16 +51,31 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """A conversion done ahead: the loaded value, what it becomes, and what its address is made of.
+
+    ``parts`` is how many there are in an iteration.
+    """
+
+    loaded: ValueId
+    value: ValueId
+    made: tuple[Let, ...]
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """What a loop keeps: where in a row of so many bytes, and the definitions that are packed.
 
-    ``digit`` is the grid digit that nothing of it depends on.
+    ``digit`` is the grid digit that nothing of it depends on. ``ahead`` are conversions of a
+    program's own, of runs of memory along the loop, each with the definitions of its addresses.
     """
 
     digit: str
     slots: tuple[Slot, ...]
     row: int
     made: tuple[Let, ...]
+    ahead: tuple[Ahead, ...] = ()
 
     def align(self, offset: int) -> int:
         """Return a divisor of where an offset into any row lies."""
@@ -114,8 +130,7 @@ class _Finder:
         worth = any(self._pays(same[v], loop.digit) for v in used)
         if not worth or row > WIDEST:
             return None
-        needed = self._needed(used, same)
-        return Panel(self.digit, slots, row, tuple(s for s in lets if s.value.id in needed))
+        return Panel(self.digit, slots, row, _making(used, lets), tuple(self._ahead(lets, loop)))
 
     def _packs(self, value: Value) -> bool:
         plain = isinstance(value.op, Apply | Load | Address | Const | Coord | SizeArg)
@@ -196,14 +211,31 @@ class _Finder:
                 return int(op.value) * step
         return None
 
-    def _needed(self, used: Iterable[ValueId], same: Mapping[ValueId, Value]) -> set[ValueId]:
-        found, todo = set[ValueId](), list(used)
-        while todo:
-            value = todo.pop()
-            if value in same and value not in found:
-                found.add(value)
-                todo += arguments(same[value].op)
-        return found
+    def _ahead(self, lets: list[Let], loop: For) -> Iterator[Ahead]:
+        """Yield the conversions of scalars that lie one after the other along the loop."""
+        for value in (s.value for s in lets):
+            if not isinstance(value.op, Apply) or value.op.fn != "cast" or value.dtype != F32:
+                continue
+            source = self.values[value.op.args[0]]
+            if source.dtype not in (F16, BF16) or not isinstance(source.op, Load):
+                continue
+            scalar = not self.layout.lanes[value.id] and not self.layout.lanes[source.id]
+            plain = source.op.mask is None and source.op.table not in self.written
+            if scalar and plain and self._step(source.op.pointer, loop.digit) == 1:
+                parts = prod(self.layout.extent[d] for d in value.digits)
+                yield Ahead(source.id, value.id, _making([source.op.pointer], lets), parts)
+
+
+def _making(wanted: Iterable[ValueId], lets: list[Let]) -> tuple[Let, ...]:
+    """Return the definitions of a loop that values are made of."""
+    inside = {s.value.id: s.value for s in lets}
+    found, todo = set[ValueId](), list(wanted)
+    while todo:
+        value = todo.pop()
+        if value in inside and value not in found:
+            found.add(value)
+            todo += arguments(inside[value].op)
+    return tuple(s for s in lets if s.value.id in found)
 
 
 def _uses(loop: For, same: Mapping[ValueId, Value]) -> Iterator[ValueId]:

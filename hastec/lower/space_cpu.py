@@ -104,8 +104,9 @@ def _along_output(
                 yield _Shape(vector, lanes, row, 1, position, positions)
         for rows in (4, 6, 8) if many and not _walked(facts) else ():
             if vectors * rows <= MOST_STATES:
-                yield _Shape(vector, lanes, row, rows)
+                # First those whose neighbours share what lies along the lanes: a panel may hold it.
                 yield _Shape(vector, lanes, row, rows, inner=True)
+                yield _Shape(vector, lanes, row, rows)
 
 
 def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) -> Iterator[_Shape]:
