@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import torch
 
+from hastec.backends.triton.interpreted_bf16 import round_to_nearest
 from hastec.backends.triton.load_module import import_file
 
 
@@ -51,6 +52,7 @@ def _run(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Serve the parent: requests come in by the standard input, answers go by the output."""
+    round_to_nearest()
     channel = os.dup(1)
     # Whatever modules print must not reach the answers.
     os.dup2(2, 1)

@@ -95,6 +95,16 @@ def _round(x):
     up = (rest > 0.5) | ((rest == 0.5) & (whole - 2.0 * tl.floor(whole * 0.5) != 0.0))
     return tl.where(up, whole + 1.0, whole)
 """,
+    "_to_bf16": """@triton.jit
+def _to_bf16(x):
+    # Rounded to odd on the way through float32, so that only one rounding is to nearest.
+    near = tl.cast(x, tl.float32)
+    back = tl.cast(near, tl.float64)
+    bits = tl.cast(near, tl.int32, bitcast=True)
+    inward = tl.where(tl.abs(back) > tl.abs(x), bits - 1, bits)
+    odd = tl.where((back != x) & (x == x), inward | 1, bits)
+    return tl.cast(tl.cast(odd, tl.float32, bitcast=True), tl.bfloat16)
+""",
     "_trunc": """@triton.jit
 def _trunc(x):
     return tl.where(x < 0, tl.ceil(x), tl.floor(x))
@@ -155,6 +165,8 @@ def call(
         case "cast" if dtype == F16 and _fits_mantissa(values[0]):
             least = values[0].bounds[0] if values[0].bounds else 0
             return text.call("_half", args[0], -least), "_half"
+        case "cast" if (kind, dtype) == (F64, BF16):
+            return _helped("_to_bf16", args)
         case "cast":
             return _cast(args[0], values[0], dtype), ""
         case _:

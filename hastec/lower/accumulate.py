@@ -113,7 +113,7 @@ def _both(c: Context, left: dict[NodeId, Value], right: dict[NodeId, Value]) -> 
         pair = [left[node], right[node]]
         if law is not None and law.on != node and law.on in found:
             pair = [
-                k.apply("mul", mine, k.apply("exp", k.apply("sub", most, found[law.on])))
+                _scaled(c, mine, k.apply("exp", k.apply("sub", most, found[law.on])))
                 for mine, most in zip(pair, (left[law.on], right[law.on]), strict=True)
             ]
         found[node] = merge(k, op.monoid, *pair)
@@ -170,6 +170,11 @@ def _factor(c: Context, law: Law | None, states: list[_State]) -> Value | None:
     return c.k.apply("exp", c.k.apply("sub", on.before, on.value), hint="factor")
 
 
+def _scaled(c: Context, state: Value, factor: Value) -> Value:
+    """Return a state times what its law's maximum, which may be of another type, rescales by."""
+    return c.k.apply("mul", state, ev.convert(c, factor, state.dtype))
+
+
 def _merge(
     c: Context, state: _State, factor: Value | None, nest: Nest, masks: tuple[Value, ...]
 ) -> None:
@@ -184,7 +189,7 @@ def _merge(
     before = _before(c, state, none, value.digits, nest, hint)
     if before is not None:
         if factor is not None:
-            before = k.apply("mul", before, factor)
+            before = _scaled(c, before, factor)
         value = merge(k, state.op.monoid, before, value)
     state.value = value
 
@@ -224,7 +229,7 @@ def _dot(
     digits = tuple(d for d in k.digits_of(a, b) if d not in over)
     before = _before(c, state, k.const(0.0, state.dtype), digits, nest, "acc")
     if before is not None and factor is not None:
-        before = k.apply("mul", before, factor)
+        before = _scaled(c, before, factor)
     state.value = k.dot(a, b, before, over)
 
 
@@ -269,7 +274,7 @@ def _close(c: Context, states: list[_State], nest: Nest) -> dict[NodeId, Value]:
             whole = c.k.reduce("max", mine, left)
             if whole is not mine:
                 scale = c.k.apply("exp", c.k.apply("sub", mine, whole))
-                value = c.k.apply("mul", value, scale)
+                value = _scaled(c, value, scale)
         found[state.node] = c.k.reduce(state.op.monoid, value, left)
     return found
 

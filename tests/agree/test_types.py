@@ -83,3 +83,16 @@ def test_planes_of_words(layout: str) -> None:
 @pytest.mark.parametrize("layout", ["dense(i), compressed(j)", "dense(i), ragged(j)"])
 def test_index_codes(layout: str, index: str) -> None:
     check_stored(Stored("own", f"{layout} index {index}"))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
+def test_doubles_round_once(dtype: str) -> None:
+    """Just beside a tie of the narrow type, further from it than f32 can tell."""
+    digits = {"f32": 23, "f16": 10, "bf16": 7}[dtype]
+    ties = [1 + 2.0 ** -(digits + 1), 1 + 3 * 2.0 ** -(digits + 1)]
+    near = [t + d for t in ties for d in (-(2.0**-45), 0.0, 2.0**-45)]
+    x = np.array([*near, *(-v for v in near), 0.0, 1e300, -1e300, np.inf, -np.inf, np.nan, 1e-320])
+    text = f"kernel f(x: f64[N]) -> y: {dtype}[N] {{\n    y[n] = x[n]\n}}\n"
+    bound = bind(graph_of(text), {"x": Table(x)}, {"N": x.size})
+    agree(bound, Check(CPU, 3, cpu()))
+    agree(bound, Check(SM90, 3, triton()))
