@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import cast
 
-from hastec.backends.triton import load_module, machine
+from hastec.backends.triton import load_module, machine, machine_amd
 from hastec.backends.triton.emit import emit_source
 from hastec.backends.triton.interpreter import Tensor, Worker
 from hastec.backends.triton.names import identifier
 from hastec.backends.triton.ops import SIGNATURES
+from hastec.backends.triton.pressure import registers
 from hastec.contracts import Array, Built, Emitted, Launcher
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
@@ -19,6 +20,11 @@ from hastec.target import Target
 POPCOUNT = "triton.language.extra.libdevice.popc"
 MOST_ELEMENTS = 1 << 20
 """Triton's own limit on the size of a tensor."""
+
+FILE = 1 << 16
+"""Registers that the threads of a program share, where a warp has 32 lanes."""
+SPILLING = 1.25
+"""By what factor the registers needed, as estimated, may exceed those there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class TritonBackend:
             count = prod(kernel.digit(d).extent or 1 for d in value.digits)
             if count > MOST_ELEMENTS:
                 return f"a value has {count} elements, more than {MOST_ELEMENTS}"
-        return ""
+        return _crowded(kernel, target)
 
     def emit(self, kernel: Kernel, lines: Mapping[int, str], target: Target) -> Emitted:
         """Return a stand-alone module."""
@@ -58,7 +64,7 @@ class TritonBackend:
         return Emitted(emit_source(kernel, lines, popc, self.interpret), ".py")
 
     def build(self, emitted: Emitted, kernel: Kernel, target: Target) -> Built:
-        """Compile; facts are read off the machine code of NVIDIA targets."""
+        """Compile; facts are read off the machine code."""
         files = {"kernel.py": emitted.source.encode()}
         if self.interpret:
             return Built(files)
@@ -67,6 +73,8 @@ class TritonBackend:
         facts = {}
         if "cubin" in done:
             facts = machine.read_cubin(done["cubin"], load_module.tools()).facts()
+        elif "amdgcn" in done:
+            facts = machine_amd.parse(done["amdgcn"].decode()).facts()
         return Built(files, facts)
 
     def load(self, built: Mapping[str, bytes], kernel: Kernel, target: Target) -> Launcher:
@@ -76,6 +84,15 @@ class TritonBackend:
         from hastec.backends.triton.load_cuda import load_cubin  # needs a driver library
 
         return load_cubin(built["kernel.cubin"], built["kernel.meta"].decode(), kernel)
+
+
+def _crowded(kernel: Kernel, target: Target) -> str:
+    """Return why registers would spill, or ""; programs of many threads have fewer each."""
+    have = min(target.registers, FILE * target.lanes // (32 * kernel.threads))
+    need = registers(kernel)
+    if need > SPILLING * have:
+        return f"about {need} registers a thread are needed, and there are {have}"
+    return ""
 
 
 @dataclass(slots=True)

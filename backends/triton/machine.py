@@ -9,12 +9,18 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 _INSTRUCTION = re.compile(r"^\s*/\*([0-9a-f]+)\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_.]+)(.*)")
 _LABEL = re.compile(r"^(\.L_\w+):")
 _MATRIX = ("HMMA", "HGMMA", "IMMA", "IGMMA", "QGMMA", "BMMA", "DMMA")
+
+
+Counted: TypeAlias = tuple[tuple[str, int], ...]
+"""Names with how often they occur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Loop:
     """One loop: instructions, and how many of them are of the kinds that matter."""
 
     instructions: int
-    loads: tuple[tuple[str, int], ...]
+    loads: Counted
     barriers: int
     shuffles: int
     shared: int
@@ -39,7 +45,7 @@ class Machine:
     barriers: int
     shuffles: int
     matrix: int
-    loads: tuple[tuple[str, int], ...]
+    loads: Counted
     loops: tuple[Loop, ...]
 
     def facts(self) -> dict[str, str]:
@@ -62,7 +68,7 @@ class Machine:
         return found
 
 
-def _counted(items: tuple[tuple[str, int], ...]) -> str:
+def _counted(items: Counted) -> str:
     return " ".join(f"{n}x{name}" for name, n in items) or "none"
 
 
@@ -84,7 +90,7 @@ def _run(*command: str | Path) -> str:
 def parse(listing: str, usage: str) -> Machine:
     """Return the figures of a disassembly and a resource report."""
     code, labels = _instructions(listing)
-    bodies = [code[a : b + 1] for a, b in _innermost(code, labels)]
+    bodies = [code[a : b + 1] for a, b in innermost(_jumps(code, labels))]
     names = [name for name, _ in code]
     return Machine(
         len(code),
@@ -109,13 +115,18 @@ def _loop(names: list[str]) -> Loop:
     )
 
 
-def _loads(names: list[str]) -> tuple[tuple[str, int], ...]:
-    widths: Counter[str] = Counter()
+def _loads(names: list[str]) -> Counted:
+    found = []
     for name in names:
-        if name.startswith(("LDG", "LDGSTS", "UTMALDG")):
+        if name.startswith(("LDG.", "LDGSTS", "UTMALDG")):
             wide = re.search(r"\.(128|64|U16|U8|S16|S8)\b", name)
-            widths[f"{name.split('.')[0]}.{wide.group(1) if wide else '32'}"] += 1
-    return tuple(sorted(widths.items()))
+            found.append(f"{name.split('.')[0]}.{wide.group(1) if wide else '32'}")
+    return tally(found)
+
+
+def tally(names: Iterable[str]) -> Counted:
+    """Return how often each name occurs, in the order of names."""
+    return tuple(sorted(Counter(names).items()))
 
 
 def _instructions(listing: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
@@ -129,7 +140,8 @@ def _instructions(listing: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
     return code, labels
 
 
-def _innermost(code: list[tuple[str, str]], labels: dict[str, int]) -> list[tuple[int, int]]:
+def _jumps(code: list[tuple[str, str]], labels: dict[str, int]) -> list[tuple[int, int]]:
+    """Return where loops start and end: branches back to a label."""
     loops = []
     for at, (name, rest) in enumerate(code):
         target = re.search(r"(\.L_\w+)", rest)
@@ -137,6 +149,11 @@ def _innermost(code: list[tuple[str, str]], labels: dict[str, int]) -> list[tupl
             start = labels.get(target.group(1), at + 1)
             if start < at:
                 loops.append((start, at))
+    return loops
+
+
+def innermost(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the loops that lie around no other loop, in order."""
     inner = [
         (a, b)
         for a, b in loops

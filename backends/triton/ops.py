@@ -123,6 +123,14 @@ def _half(x, more: tl.constexpr):
     whole = tl.cast((x + more) | 0x6400, tl.int16)
     return tl.cast(whole, tl.float16, bitcast=True) - (1024.0 + more)
 """,
+    "_parts": """@triton.jit
+def _parts(word, bits: tl.constexpr, count: tl.constexpr):
+    # Joining keeps the parts of a word in the thread that holds it.
+    for step in tl.static_range(1, 6):
+        if count >> step > 0:
+            word = tl.join(word, word >> (bits * (count >> step)))
+    return word
+""",
     "_prod": """@triton.jit
 def _prod(a, b):
     return a * b

@@ -81,6 +81,11 @@ class Writer(Lines):
     def _apply(self, value: Value, op: Apply, lanes: Lanes) -> Expr:
         shape = self.plan.shape_of(value.digits, lanes)
         operands = [self.plan.values[a] for a in op.args]
+        if op.fn == "shr" and not lanes and (bits := self._part(value, *operands)):
+            self.helpers["_parts"] = None
+            count = self.plan.digits[value.digits[-1]].extent
+            parts = call("_parts", self.text(operands[0]), bits, count)
+            return call("tl.reshape", parts, self.plan.sizes(shape))
         args = [self.at(v, shape, lanes) for v in operands]
         first = operands[0]
         if isinstance(first.op, Const) and all(isinstance(v.op, Const) for v in operands):
@@ -89,6 +94,22 @@ class Writer(Lines):
         if helper:
             self.helpers[helper] = None
         return expr
+
+    def _part(self, value: Value, word: Value, shift: Value) -> int:
+        """Return the bits of a part if a value is all parts of a word along a tile, or 0."""
+        op, values = shift.op, self.plan.values
+        if (
+            not isinstance(op, Apply)
+            or op.fn != "mul"
+            or (*word.digits, *shift.digits) != (value.digits)
+        ):
+            return 0
+        digit, bits = (values[a].op for a in op.args)
+        if not isinstance(digit, Coord) or not isinstance(bits, Const) or not word.digits:
+            return 0
+        tile = self.plan.digits[digit.digit]
+        whole = int(bits.value) * (tile.extent or 0) == 8 * word.dtype.bytes
+        return int(bits.value) if tile.role == "block" and whole else 0
 
     def _address(self, value: Value, op: Address, lanes: Lanes) -> Expr:
         shape = self.plan.shape_of(value.digits, lanes)
@@ -131,9 +152,17 @@ class Writer(Lines):
 
     def _ready(self, body: tuple[Stmt, ...], last: tuple[ValueId, ...] = ()) -> None:
         """Define what a block reads and what waits outside it."""
-        read = {u for stmt in statements(body) for u in reads(stmt, self.plan.values)}
+        read = {u for stmt in statements(body) for u in self._reads(stmt)}
         for value in [v for v in self.late.values() if v.id in read or v.id in last]:
             self.text(value)
+
+    def _reads(self, stmt: Stmt) -> tuple[ValueId, ...]:
+        """Return the values whose text a statement holds; parts of a word need no shift."""
+        if isinstance(stmt, Let) and isinstance(stmt.value.op, Apply) and stmt.value.op.fn == "shr":
+            args = [self.plan.values[a] for a in stmt.value.op.args]
+            if not self.lanes(stmt.value) and self._part(stmt.value, *args):
+                return stmt.value.op.args[:1]
+        return reads(stmt, self.plan.values)
 
     def _inside(self, body: tuple[Stmt, ...]) -> None:
         """Write a block one step to the right; what it defines is forgotten after it."""
