@@ -58,4 +58,5 @@ def files_of(made: Program, sizes: dict[str, int], artefact: Artefact) -> dict[s
     """Return the files that describe a compilation."""
     known = made.known_for(sizes)
     report = explain(Subject(artefact.graph, artefact, made.setup, known))
-    return dump_files(artefact.graph, artefact, made.setup.device.target, report)
+    # Source comes quickly: no library is loaded to write formulas well.
+    return dump_files(artefact.graph, artefact, made.setup.device.target, report, str)

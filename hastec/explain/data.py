@@ -55,6 +55,7 @@ def _region(region: RegionReport) -> dict[str, object]:
         "measured_seconds": region.measured,
         "bytes": region.bytes,
         "least_bytes": region.least,
+        "least_bytes_at": None if region.law is None else str(region.law),
         "dense": None
         if dense is None
         else {

@@ -8,15 +8,20 @@ from collections.abc import Iterator, Mapping
 from hastec.artefact import Artefact, Code, stage_text
 from hastec.cache.identity import versions
 from hastec.explain.report import Report
-from hastec.explain.text import show
+from hastec.explain.text import Formula, show
 from hastec.ir.graph import Graph
 from hastec.ir.kernel_show import show_kernel
 from hastec.ir.view import node_link
+from hastec.sym.formula import pretty
 from hastec.target import Target
 
 
 def dump_files(
-    graph: Graph, artefact: Artefact | None, target: Target, report: Report | None
+    graph: Graph,
+    artefact: Artefact | None,
+    target: Target,
+    report: Report | None,
+    formula: Formula = pretty,
 ) -> dict[str, bytes]:
     """Return the files of a dump by name; the same compilation gives the same bytes.
 
@@ -36,7 +41,7 @@ def dump_files(
     files["machine.json"] = _json(_machine(artefact, target))
     files["graph.json"] = _json(node_link(graph))
     if report is not None:
-        files["explain.txt"] = show(report)
+        files["explain.txt"] = show(report, formula)
         files["explain.json"] = _json(report.data())
     return {**{name: text.encode() for name, text in files.items()}, **built}
 

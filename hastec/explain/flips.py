@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 from hastec.cost import Facts, count, price
@@ -192,4 +193,17 @@ def _fuller(facts: Facts, table: str, times: float) -> Facts:
         name: mean * times if name.startswith(f"{table}.") else mean
         for name, mean in facts.lengths.items()
     }
-    return replace(facts, lengths=lengths)
+    trips = {
+        name: partial(_longer, mean, times) if name.startswith(f"{table}.") else mean
+        for name, mean in facts.trips.items()
+    }
+    return replace(facts, lengths=lengths, trips=trips)
+
+
+def _longer(trips: Callable[[int, int], float], times: float, height: int, width: int) -> float:
+    """Return the mean iterations over fibres that are so many times longer.
+
+    About half of the last iteration is empty, however long they are.
+    """
+    empty = 0.5 if width > 1 else 0.0
+    return max(0.0, (trips(height, width) - empty) * times + empty)

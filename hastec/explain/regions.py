@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
+from functools import reduce
 
 from hastec.artefact import Code
 from hastec.cost import Count, Facts, Price, count, price
@@ -18,6 +18,7 @@ from hastec.ir.kernel import Apply, Dot, Kernel, Table, Value
 from hastec.ir.schedule import Schedule
 from hastec.ir.schedule_text import show_schedule
 from hastec.passes.bound import table_name
+from hastec.sym.size import Size
 
 PARTS = ("bytes", "flops", "slots", "lines", "latency")
 
@@ -50,6 +51,7 @@ def _region(subject: Subject, region: Region, code: Code) -> RegionReport:
         _rejected(subject.graph, region),
         tuple(_rounded(code.kernel)),
         tuple(sorted(code.facts.items())),
+        _law(subject, code.kernel),
     )
 
 
@@ -95,13 +97,33 @@ def _array(subject: Subject, table: Table, dense: Mapping[str, float]) -> float 
 
 def _dense_tables(subject: Subject) -> dict[str, float]:
     """Return the bytes of the arrays of dense tables, by name."""
-    graph, sizes = subject.graph, subject.sizes
-    found = {}
-    for node, fmt in ((graph.node(n), f) for n, f in graph.formats):
-        if fmt.dense:
-            count = prod(s.evaluate(sizes) for s in node.shape or ())
-            found[f"{table_name(node)}.val"] = float(count * node.dtype.bytes)
-    return found
+    return {n: float(s.evaluate(subject.sizes)) for n, s in _dense_sizes(subject).items()}
+
+
+def _dense_sizes(subject: Subject) -> dict[str, Size]:
+    graph = subject.graph
+    return {
+        f"{table_name(graph.node(n))}.val": reduce(
+            Size.__mul__, graph.node(n).shape or (), Size.of(graph.node(n).dtype.bytes)
+        )
+        for n, fmt in graph.formats
+        if fmt.dense
+    }
+
+
+def _law(subject: Subject, kernel: Kernel) -> Size | None:
+    """Return the bytes that must move in sizes no bound table tells; None if there are none."""
+    dense, total = _dense_sizes(subject), Size()
+    for table in kernel.tables:
+        numel = None if table.numel is None else table.numel * table.dtype.bytes
+        known = subject.held.get(table.name) or _like(subject, table.name)
+        found = Size.of(int(known)) if known else dense.get(table.name, numel)
+        if found is None:
+            return None
+        total = total + found
+    told = {n: Size.of(subject.known.sizes[n]) for n in subject.known.fixed}
+    total = total.substitute(told)
+    return total if total.constant is None else None
 
 
 def _like(subject: Subject, array: str) -> float | None:

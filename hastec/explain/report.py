@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hastec.diag import Diagnostic
+from hastec.sym.size import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class RegionReport:
     """A kernel: what it computes, its schedule in words and as text, and its price.
 
     ``bytes`` are predicted to move; ``least`` is what must: each input once, outputs once (None:
-    not known before tables are given). ``measured`` is in seconds, where tuning measured it.
+    not known before tables are given), and ``law`` says how that depends on sizes that no bound
+    table tells. ``measured`` is in seconds, where tuning measured it.
     """
 
     name: str
@@ -94,6 +96,7 @@ class RegionReport:
     rejected: tuple[Rejected, ...]
     rounded: tuple[str, ...]
     machine: tuple[tuple[str, str], ...]
+    law: Size | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from hastec.explain.report import Dense, RegionReport, Rejected, Report, Sparse, TableReport
 from hastec.explain.tables import bytes_in_words
 from hastec.explain.words import RESOURCES, share, shortened, wrapped
+from hastec.sym.formula import pretty
+from hastec.sym.size import Size
 from hastec.text import amount, counted, duration, listed
+
+Formula: TypeAlias = Callable[[Size], str]
 
 COLUMNS = 100
 LINES = 50
@@ -18,10 +23,13 @@ GENEROUS, SPARING = (8, 4, 3), (6, 2, 1)
 """How many tables, kernels and rejections of each are shown: at first, and if that is too long."""
 
 
-def show(report: Report) -> str:
-    """Return an explanation of at most 50 lines of 100 columns; data hold all of it."""
+def show(report: Report, formula: Formula = pretty) -> str:
+    """Return an explanation of at most 50 lines of 100 columns; data hold all of it.
+
+    ``formula`` writes numbers that depend on sizes; to write them well takes a library.
+    """
     for tables, regions, rejected in (GENEROUS, SPARING):
-        lines = list(_lines(report, tables, regions, rejected))
+        lines = list(_lines(report, formula, tables, regions, rejected))
         if len(lines) <= LINES:
             break
     if len(lines) > LINES:
@@ -29,7 +37,9 @@ def show(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines(report: Report, tables: int, regions: int, rejected: int) -> Iterator[str]:
+def _lines(
+    report: Report, formula: Formula, tables: int, regions: int, rejected: int
+) -> Iterator[str]:
     yield from _head(report)
     if report.tables:
         yield "tables"
@@ -39,7 +49,7 @@ def _lines(report: Report, tables: int, regions: int, rejected: int) -> Iterator
     if report.regions:
         yield "kernels"
     for region in report.regions[:regions]:
-        yield from _region(region, rejected)
+        yield from _region(region, formula, rejected)
     yield from _more(len(report.regions) - regions, "kernel")
     for note in report.notes:
         where = f"line {note.span.line}: " if note.span is not None else ""
@@ -69,7 +79,7 @@ def _table(table: TableReport, rejected: int) -> Iterator[str]:
     yield from _rejections(table.rejected, rejected)
 
 
-def _region(region: RegionReport, rejected: int) -> Iterator[str]:
+def _region(region: RegionReport, formula: Formula, rejected: int) -> Iterator[str]:
     lines = " | ".join(f"line {n}: {text}" for n, text in region.lines)
     yield from _entry(region.name, lines)
     yield from _entry("schedule", "; ".join(region.words), 4)
@@ -77,7 +87,7 @@ def _region(region: RegionReport, rejected: int) -> Iterator[str]:
     told = f"{duration(region.cost.seconds)} predicted, bound by {RESOURCES[region.cost.bound]}"
     measured = f"{duration(region.measured)} measured; " if region.measured is not None else ""
     yield from _entry("time", f"{measured}{told} ({parts})", 2)
-    yield from _entry("bytes", _bytes(region))
+    yield from _entry("bytes", _bytes(region, formula), 2)
     if region.dense is not None:
         yield from _entry("dense", _dense(region.dense), 2)
     if region.sparse is not None:
@@ -90,12 +100,13 @@ def _region(region: RegionReport, rejected: int) -> Iterator[str]:
     yield from _rejections(region.rejected, rejected)
 
 
-def _bytes(region: RegionReport) -> str:
+def _bytes(region: RegionReport, formula: Formula) -> str:
     moved = f"{amount(region.bytes)} predicted to move"
     if region.least is None:
         return f"{moved}; what must move is known when tables are given"
     ratio = region.bytes / region.least if region.least else 1.0
-    return f"{moved}, {ratio:.3g}x of the {amount(region.least)} that must (each table once)"
+    law = "" if region.law is None else f": {formula(region.law)} bytes"
+    return f"{moved}, {ratio:.3g}x of the {amount(region.least)} that must (each table once{law})"
 
 
 def _dense(dense: Dense) -> str:

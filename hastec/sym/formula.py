@@ -40,10 +40,10 @@ def to_sympy(size: Size, least: int = 0) -> sympy.Expr:
 
 def pretty(size: Size) -> str:
     """Return ``size`` factored as people write it, such as ``2 * D * (L + 1)``."""
-    import sympy
-
     if len(size.terms) < 2 or len(size.terms) > MAX_TERMS:
         return str(size)
+    import sympy
+
     shown = str(sympy.factor_terms(to_sympy(size)))
     return shown.replace("**", "^").replace("*", " * ")
 
