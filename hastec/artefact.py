@@ -7,7 +7,7 @@ everything it is needed for is read back from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hastec.contracts import Backend
@@ -157,8 +157,3 @@ def _code(files: Mapping[str, bytes], stem: str) -> Code:
     source = files[f"{stem}.source{about['suffix']}"].decode()
     kernel = read_kernel(files[f"{stem}.txt"].decode())
     return Code(about["region"], kernel, source, about["suffix"], built, about["facts"])
-
-
-def stage_names(stages: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the names of stages, in order."""
-    return tuple(name for name, _ in stages)

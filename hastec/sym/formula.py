@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from hastec.sym.size import Divided, Monomial, Name, Size
@@ -39,8 +40,10 @@ def to_sympy(size: Size, least: int = 0) -> sympy.Expr:
 
 
 def pretty(size: Size) -> str:
-    """Return ``size`` factored as people write it, such as ``2 * D * (L + 1)``."""
-    if len(size.terms) < 2 or len(size.terms) > MAX_TERMS:
+    """Return ``size`` factored as people write it, such as ``2 * D * (L + 1)``; as it is without
+    sympy.
+    """
+    if len(size.terms) < 2 or len(size.terms) > MAX_TERMS or find_spec("sympy") is None:
         return str(size)
     import sympy
 
