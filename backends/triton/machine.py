@@ -16,7 +16,18 @@ from typing import TypeAlias
 
 _INSTRUCTION = re.compile(r"^\s*/\*([0-9a-f]+)\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_.]+)(.*)")
 _LABEL = re.compile(r"^(\.L_\w+):")
-_MATRIX = ("HMMA", "HGMMA", "IMMA", "IGMMA", "QGMMA", "BMMA", "DMMA")
+_MATRIX = (
+    "HMMA",
+    "HGMMA",
+    "IMMA",
+    "IGMMA",
+    "QGMMA",
+    "BMMA",
+    "DMMA",
+    "UTCHMMA",
+    "UTCQMMA",
+    "UTCIMMA",
+)
 
 
 Counted: TypeAlias = tuple[tuple[str, int], ...]
