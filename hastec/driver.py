@@ -157,7 +157,7 @@ class Program:
             for n, v in given.items()
             if n in inputs
         }
-        return tables, {n: checked_size(n, v) for n, v in given.items() if n not in inputs}
+        return tables, _sizes(self.graph, given)
 
     def _plan(
         self,
@@ -219,6 +219,12 @@ def compile(
         options,
     )
     return Program(graph, setup)
+
+
+def _sizes(graph: Graph, given: Mapping[str, object]) -> dict[str, int]:
+    """Return what is given by name and is no input: sizes."""
+    inputs = inputs_of(graph)
+    return {n: checked_size(n, v, graph.params) for n, v in given.items() if n not in inputs}
 
 
 def _words(registry: Registry) -> Words:

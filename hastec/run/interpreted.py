@@ -54,7 +54,7 @@ class Interpreted:
             if name in inputs:
                 values[name] = take(inputs[name], value, copy=True, registry=self.registry)
             else:
-                named[name] = checked_size(name, value)
+                named[name] = checked_size(name, value, self.graph.params)
         for name, param in inputs.items():
             if name not in values:
                 rule = "is an input and was not passed"

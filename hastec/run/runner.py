@@ -158,7 +158,7 @@ class Runner:
         """Return a size passed by name."""
         bound = next((p for p in self.graph.params if p.name == name), None)
         if bound is None:
-            return checked_size(name, value)
+            return checked_size(name, value, self.graph.params)
         if bound.role == "out":
             raise refuse(bound, "HST4024", "is an output and was passed", "leave it out")
         raise refuse(bound, "HST4024", "was bound, and is passed again", "leave it out")

@@ -153,19 +153,6 @@ def _check_all_known(params: Sequence[Param], sizes: Mapping[str, int]) -> None:
                     raise refuse(param, "HST4005", rule, f"pass it by name: {name} = …")
 
 
-def check_fits(param: Param, sizes: Mapping[str, int], budget: int) -> int:
-    """Return the bytes of a dense table of ``param``'s shape; TableError HST4017 past ``budget``.
-
-    To be asked before it is allocated.
-    """
-    total = param.dtype.bytes
-    for size in param.shape:
-        total *= max(0, size.evaluate(sizes))
-    if total > budget:
-        raise too_big(param, total, budget)
-    return total
-
-
 def too_big(param: Param, need: int, budget: int) -> TableError:
     """Return the error that a table does not fit into memory."""
     rule = f"takes {shown_bytes(need)} as {declared(param)}, and {shown_bytes(budget)} are free"

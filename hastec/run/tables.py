@@ -30,7 +30,6 @@ from hastec.run.components import Components
 from hastec.run.files import read_table
 from hastec.run.intake import scalar, tensor_of
 from hastec.run.other_tables import from_mapping, from_scipy
-from hastec.run.sizes import solve_sizes
 from hastec.run.torch_tables import from_torch
 from hastec.run.validate import (
     check_device,
@@ -191,40 +190,16 @@ def placed(error: TableError, param: Param) -> TableError:
     return TableError(*(replace(d, span=d.span or param.span) for d in error.diagnostics))
 
 
-def take_all(
-    params: Sequence[Param],
-    given: Mapping[str, object],
-    *,
-    copy: bool = False,
-    device: str | None = None,
-    registry: Registry | None = None,
-) -> tuple[dict[str, TableValue], dict[str, int]]:
-    """Return the tables and sizes of a call: every input, and every size the declarations name.
-
-    ``given`` holds tables by name and, beside them, sizes. Raises TableError: HST4024 for a name
-    that is neither or an input that is missing, HST4004 and HST4005 for sizes, and what
-    :func:`take` raises.
+def checked_size(name: str, value: object, params: Sequence[Param]) -> int:
+    """Return a size passed by name to a program with these tables. TableError HST4024 if it is no
+    whole number: then a table was meant.
     """
-    inputs = {p.name: p for p in params if p.role != "out"}
-    named = {n: v for n, v in given.items() if n not in inputs}
-    tables: dict[str, TableValue] = {}
-    for name, param in inputs.items():
-        if name not in given:
-            near = meant(name, named)
-            passed = f"'{near}' was passed; did you mean '{name}'?"
-            advice = passed if near else f"pass {name} = …"
-            raise refuse(param, "HST4024", "is an input and was not passed", advice)
-        tables[name] = take(param, given[name], copy=copy, device=device, registry=registry)
-    numbers = {n: checked_size(n, v) for n, v in named.items()}
-    shapes = {n: value.shape for n, value in tables.items()}
-    return tables, solve_sizes(params, shapes, numbers)
-
-
-def checked_size(name: str, value: object) -> int:
-    """Return a size passed by name. TableError HST4024 if it is no whole number."""
     if isinstance(value, np.integer):
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
+        inputs = [p.name for p in params if p.role != "out"]
+        near = meant(name, inputs)
+        advice = f"did you mean '{near}'?" if near else f"its inputs are {', '.join(inputs)}"
         rule = "is no table of this kernel, and a size must be a whole number"
-        raise fault("HST4024", name, rule, "check the spelling")
+        raise fault("HST4024", name, rule, advice)
     return value

@@ -21,7 +21,7 @@ from hastec.levels.registry import default_registry
 from hastec.run import files
 from hastec.run.oracle import as_oracle
 from hastec.run.sizes import solve_sizes
-from hastec.run.tables import take, take_all
+from hastec.run.tables import checked_size, take
 from hastec.run.validate import check_indices, check_overlap
 from hastec.sym.size import Size
 
@@ -121,7 +121,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "HST4021": unread,
     "HST4022": too_long,
     "HST4023": lambda _: cut(),
-    "HST4024": lambda _: take_all((W, X), {"w": ONES, "X": ONES}),
+    "HST4024": lambda _: checked_size("w", ONES, (W, X)),
     "HST4501": lambda _: bound(formatted(level(D, "i"), level("compresed", "j"))),
     "HST4502": lambda _: bound(formatted(level(D, "i / 2"), level(D, "j"))),
     "HST4503": lambda _: bound(formatted(level(D, "i"), level("singleton", "j"))),
