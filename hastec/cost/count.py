@@ -34,6 +34,7 @@ from hastec.ir.kernel import (
     arguments,
     statements,
 )
+from hastec.ir.types import F16
 from hastec.target import Target
 
 LINE = 128
@@ -138,6 +139,10 @@ class _Tally:
         used = self.users.get(v.id, [])
         if fn == "mul" and v.dtype.is_float and used and all(_adds(u) for u in used):
             return "alu", 0.0
+        if used and (self._joins(fn, used) or self._shifts_zero(fn, args, used)):
+            return "alu", 0.0
+        if v.dtype == F16 and fn != "cast":
+            return "alu", self.target.slot("pack") * n
         if fn == "cast":
             narrow = self.values[args[0]].dtype.bits < 32 or v.dtype.bits < 32
             floats = v.dtype.is_float or self.values[args[0]].dtype.is_float
@@ -147,6 +152,19 @@ class _Tally:
         if fn in ("div", "mod"):
             return "divide", self.target.slot("divide") * n
         return "alu", n
+
+    def _joins(self, fn: str, used: list[Value]) -> bool:
+        """Whether a bitwise function is issued with the ones that use it: three operands each."""
+        return fn in _BITWISE and all(
+            isinstance(u.op, Apply) and u.op.fn in _BITWISE for u in used
+        )
+
+    def _shifts_zero(self, fn: str, args: tuple[ValueId, ...], used: list[Value]) -> bool:
+        """Whether a constant is added to what is converted: it joins the conversion's own."""
+        constant = fn in ("add", "sub") and isinstance(self.values[args[-1]].op, Const)
+        return constant and all(
+            isinstance(u.op, Apply) and u.op.fn == "cast" and u.dtype == F16 for u in used
+        )
 
     def _folds(self, v: Value) -> bool:
         """Whether an address is a constant away from another: part of the access itself."""
@@ -224,6 +242,9 @@ class _Tally:
         warps = max(1.0, self.kernel.threads / self.target.lanes)
         self.add("matrix", inner * outer / (16 * 8 * 16) / warps + 4, times)
         self.add("stage", (self.copies(a) + self.copies(b)) / 8 + 4, times)
+
+
+_BITWISE = ("bitand", "bitor", "bitxor")
 
 
 def _adds(user: Value) -> bool:
