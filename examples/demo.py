@@ -107,7 +107,7 @@ def say_choice(report: Report, count: int) -> None:
     (region,) = report.regions
     print(f"    chosen   {table.layout or table.format}, {kib(table.bytes)}")
     fastest = f"it was the fastest of {count} candidates, each checked and then timed here"
-    print(f"    because  {fastest if count else table.why}")
+    print(f"    because  {fastest if count > 1 else table.why}")
     for rejected in nearest(table):
         print(f"    not      {rejected}")
     least = region.least or region.bytes
