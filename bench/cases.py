@@ -20,7 +20,10 @@ DATA = ROOT / "examples" / "data"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A pruned weight, times ``batch`` columns. ``path`` is empty for random zeros."""
+    """A weight, times ``batch`` columns: pruned, or whole and with the code ``values``.
+
+    ``path`` is empty for random zeros.
+    """
 
     name: str
     batch: int
@@ -29,6 +32,7 @@ class Case:
     columns: int = 0
     density: float = 0.0
     path: str = ""
+    values: str = ""
 
     def weight(self, device: str) -> torch.Tensor:
         """Return the weight as a dense tensor; the same one every time."""
@@ -52,10 +56,13 @@ def _from_file(case: Case) -> torch.Tensor:
     return made
 
 
-def text(dtype: str) -> str:
-    """Return the program of the benchmark for an element type."""
+def text(dtype: str, values: str = "") -> str:
+    """Return the program of the benchmark for an element type; with a code, its weight is whole."""
     kind = {"float16": "f16", "bfloat16": "bf16", "float32": "f32"}[dtype]
-    return PROGRAM.read_text(encoding="utf-8").replace("f16", kind)
+    source = PROGRAM.read_text(encoding="utf-8")
+    if values:
+        source = source.replace("sparse f16[M, K]", f"f16[M, K] values {values}")
+    return source.replace("f16", kind)
 
 
 def program(dtype: str) -> Graph:
@@ -80,6 +87,10 @@ def _gpu(quick: bool) -> Iterator[Case]:
             for batch in (1, 16):
                 name = f"{rows}x{columns}, {zeros} % zeros"
                 yield Case(name, batch, "float16", rows, columns, round(1 - zeros / 100, 2))
+        for values in () if quick else ("int4(group = 128)", "int8(group = 128)"):
+            for batch in (1, 16):
+                name = f"{rows}x{columns}, {values}"
+                yield Case(name, batch, "float16", rows, columns, 1.0, values=values)
 
 
 def _cpu(quick: bool) -> Iterator[Case]:

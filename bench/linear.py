@@ -17,6 +17,8 @@ import torch
 from bench.cases import Case, text
 from bench.rows import Machine, Row
 from hastec.driver import Program, compile
+from hastec.ir.graph import Param
+from hastec.levels.registry import default_registry
 from hastec.options import Options
 from hastec.plan import Plan
 from hastec.run.rotation import rotated
@@ -34,14 +36,15 @@ class Wrong(Exception):
 def program(case: Case, device: str, options: Options) -> Program:
     """Return the compiled program of a case."""
     name = "triton" if device == "cuda" else "cpu"
-    return compile(text(case.dtype), backend_name=name, options=options)
+    return compile(text(case.dtype, case.values), backend_name=name, options=options)
 
 
 def measure(case: Case, device: str, machine: Machine, tune: bool, options: Options) -> Row:
     """Return the result of one case. Raises Wrong if the program computes something else."""
     weight, x, bias = tables(case, device)
-    plan = program(case, device, options).bind(W=weight, b=bias, N=case.batch, tune=tune)
-    error = off(plan(X=x), weight, x, bias)
+    made = program(case, device, options)
+    plan = made.bind(W=weight, b=bias, N=case.batch, tune=tune)
+    error = off(plan(X=x), stored(made.graph.param("W"), weight), x, bias)
     if not error < ALLOWED[case.dtype]:
         raise Wrong(f"{case.name}, {case.batch} columns: the relative error is {error:.2e}")
     run = plan.run
@@ -80,6 +83,15 @@ def tables(case: Case, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.T
     return weight, x, torch.randn(weight.shape[0], **made).to(weight.dtype)
 
 
+def stored(param: Param, weight: torch.Tensor) -> torch.Tensor:
+    """Return a weight as its value code holds it."""
+    if param.format is None:
+        return weight
+    spec = param.format.only.values
+    code = default_registry().values[spec.name](spec, param.dtype)
+    return torch.as_tensor(code.rounded(weight))
+
+
 def off(y: torch.Tensor, weight: torch.Tensor, x: torch.Tensor, bias: torch.Tensor) -> float:
     """Return the norm of the error over that of the right result, in float64."""
     exact = weight.double() @ x.double() + bias.double()[:, None]
@@ -111,10 +123,13 @@ def _torch(
 ) -> Iterator[tuple[str, Sequence[Call]]]:
     dense, sparse = ("cuBLAS", "cuSPARSE") if device == "cuda" else ("torch dense", "torch CSR")
     rights = {"": x, **({" vector": x[:, 0].contiguous()} if x.shape[1] == 1 else {})}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that CSR is new in torch
-        packed = weight.to_sparse_csr()
-    for name, weights in ((dense, _copies(device, weight)), (sparse, _copies(device, packed))):
+    libraries = [(dense, _copies(device, weight))]
+    if float((weight == 0).double().mean()) > 0.01:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that CSR is new in torch
+            packed = weight.to_sparse_csr()
+        libraries.append((sparse, _copies(device, packed)))
+    for name, weights in libraries:
         for kind, right in rights.items():
             yield f"{name}{kind}", [partial(torch.matmul, w, right) for w in weights]
 

@@ -54,7 +54,9 @@ def arguments() -> argparse.ArgumentParser:
     """Return the arguments of the command."""
     made = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     made.add_argument("--quick", action="store_true", help="one weight, few batches")
-    made.add_argument("--cases", default="", metavar="TEXT", help="only cases whose name has it")
+    made.add_argument(
+        "--cases", default="", metavar="TEXT", help="only cases whose name matches a pattern"
+    )
     made.add_argument("--tune", action="store_true", help="measure candidates first")
     made.add_argument("--budget", type=float, metavar="SECONDS", help="for tuning a case")
     made.add_argument(
@@ -66,7 +68,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def matches(case: Case, wanted: str) -> bool:
     """Whether a case is asked for."""
-    return wanted in f"{case.name}, {case.batch} columns"
+    return re.search(wanted, f"{case.name}, {case.batch} columns") is not None
 
 
 if __name__ == "__main__":
