@@ -62,7 +62,8 @@ def check_meaning(before: Graph, after: Graph) -> None:
         wanted = run_graph(before, tables, SIZES, exact=True)
         found = run_graph(after, tables, SIZES, exact=True)
         for name, table in wanted.items():
-            np.testing.assert_allclose(found[name].values, table.values, 1e-6, 1e-6, err_msg=name)
+            made, want = (np.asarray(t.values, np.float64) for t in (found[name], table))
+            np.testing.assert_allclose(made, want, 1e-6, 1e-6, err_msg=name)
             np.testing.assert_array_equal(found[name].present, table.present, name)
 
 
