@@ -51,7 +51,9 @@ _ROLE = re.compile(r"_(prog|step|lane|warp|reg|tile|run)\w*$")
 def identifier(name: str) -> str:
     """Return a Python name for a name of the program."""
     text = re.sub(r"\W", "_", name)
-    return f"{text}_" if text in RESERVED or not text or text[0].isdigit() else text
+    if not text or text[0].isdigit():
+        return f"n{text}"
+    return f"{text}_" if text in RESERVED else text
 
 
 def arguments_of(kernel: Kernel) -> dict[str, str]:
