@@ -170,13 +170,8 @@ def call(
             return _divide(args, values, kind)
         case "mod":
             return _modulo(args, values, kind)
-        case "cast" if dtype == F16 and _fits_mantissa(values[0]):
-            least = values[0].bounds[0] if values[0].bounds else 0
-            return text.call("_half", args[0], -least), "_half"
-        case "cast" if (kind, dtype) == (F64, BF16):
-            return _helped("_to_bf16", args)
         case "cast":
-            return _cast(args[0], values[0], dtype), ""
+            return _converted(args, values[0], dtype)
         case _:
             raise InternalError(f"Triton has no text for {fn}")
 
@@ -226,6 +221,15 @@ def _fits_mantissa(value: Value) -> bool:
         return False
     low, high = value.bounds
     return high - low < 1024 and -1024 <= low <= 1024
+
+
+def _converted(args: list[Expr], value: Value, dtype: DType) -> tuple[Expr, str]:
+    if dtype == F16 and _fits_mantissa(value):
+        least = value.bounds[0] if value.bounds else 0
+        return text.call("_half", args[0], -least), "_half"
+    if (value.dtype, dtype) == (F64, BF16):
+        return _helped("_to_bf16", args)
+    return _cast(args[0], value, dtype), ""
 
 
 def _cast(arg: Expr, value: Value, target: DType) -> Expr:
