@@ -17,12 +17,12 @@ from hastec.ir.kernel import Kernel
 
 SHARES = 16
 """Ranges a thread takes on average: many, so that long rows at one end do not hold all up."""
-ALONE, SHARED = 6e-6, 14e-6
-"""Seconds below which a launch is no longer shared with other threads, and above which it is again:
-to tell them of one takes some time too.
+LONG = 40e-6
+"""Seconds from which on a launch is always shared; shorter ones run as is faster here."""
+AGAIN, TRIED, FRESH = 1000, 16, 4
+"""After so many short launches some run the other way, to see whether that is faster now; the
+first of these say little, as threads wake up.
 """
-STEADY = 1.5
-"""How much longer than the last one a launch can make the next one look: some are interrupted."""
 MOST = 64
 """How many kinds of launches a kernel remembers."""
 
@@ -32,18 +32,47 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 @dataclass(slots=True, eq=False)
 class _Kind:
     """Launches at the same sizes: all words but the addresses, how many other threads may help,
-    whether they are over before anybody could, and about how many seconds they take.
+    and about how many seconds one takes if it is shared with them, and alone.
     """
 
     words: bytes
     helpers: int
-    alone: bool
-    seconds: float | None = None
+    shared: float | None = None
+    alone: float | None = None
+    lonely: bool = False
+    trial: bool = True
+    left: int = TRIED
+    """Launches until it is decided anew whether launches are ``lonely``; now may be a trial."""
 
-    def took(self, seconds: float) -> None:
-        """Learn from a launch how to run the next one."""
-        self.seconds = seconds if self.seconds is None else min(seconds, STEADY * self.seconds)
-        self.alone = self.seconds < (SHARED if self.alone else ALONE)
+    def next(self) -> bool:
+        """Return whether the next launch runs on one thread."""
+        if not self.helpers:
+            return True
+        if self.shared is None or self.shared > LONG:
+            self.lonely = False
+            return False
+        if not self.left:
+            self._decide()
+        self.left -= 1
+        return self.lonely
+
+    def _decide(self) -> None:
+        if self.alone is not None and self.shared is not None and self.trial:
+            self.trial, self.left = False, AGAIN
+            self.lonely = self.alone < self.shared
+        else:
+            self.trial, self.left = True, TRIED
+            self.lonely = not self.lonely
+
+    def took(self, lonely: bool, seconds: float) -> None:
+        """Learn from a launch; those that somebody interrupted count less."""
+        known = self.alone if lonely else self.shared
+        if known is not None and not (self.trial and self.left >= TRIED - FRESH):
+            seconds = known + (min(seconds, 2 * known) - known) / 4
+        if lonely:
+            self.alone = seconds
+        else:
+            self.shared = seconds
 
 
 class Loaded:
@@ -66,11 +95,11 @@ class Loaded:
             kind = self._kind(arrays, sizes, grid)
         launch = self.words.from_buffer_copy(kind.words)
         launch[FIRST : FIRST + len(arrays)] = [a.data_ptr() for a in arrays]
-        start = perf_counter()
-        if kind.alone or not self.pool.run(Job(self.run, launch, kind.seconds), kind.helpers):
+        start, lonely = perf_counter(), kind.next()
+        if lonely or not self.pool.run(Job(self.run, launch, kind.shared), kind.helpers):
             self.run(launch, EVERYTHING)
         if kind.helpers:
-            kind.took(perf_counter() - start)
+            kind.took(lonely, perf_counter() - start)
 
     def _kind(self, arrays: Sequence[Array], sizes: Sequence[int], grid: Sequence[int]) -> _Kind:
         """Return what launches at these sizes have in common."""
@@ -83,5 +112,5 @@ class Loaded:
         assert words[COUNTER] == 0 and words[TOTAL] == total
         if len(self.kinds) >= MOST:
             self.kinds.clear()
-        kind = self.kinds[(*sizes, *grid)] = _Kind(bytes(words), helpers, not helpers)
+        kind = self.kinds[(*sizes, *grid)] = _Kind(bytes(words), helpers)
         return kind

@@ -20,7 +20,7 @@ from weakref import finalize
 from hastec.backends.cpu.entry import CHUNK, COUNTER, EVERYTHING, TOTAL
 from hastec.backends.cpu.team import AWAKE, DONE, FAILED, HEARD, Board, Team, new_board, team
 
-WAKE_SECONDS = 20e-6
+WAKE_SECONDS = 10e-6
 """About what it costs to wake a thread: less work than this is not worth it."""
 AWAKE_TRIES = 4_000
 """How often a thread looks for a launch before it sleeps: some tenths of a millisecond."""

@@ -301,7 +301,7 @@ class _Cycles:
         if not lanes or self.strides.of(stmt.pointer, lanes) == 1:
             work.add("store", scalar=n)
         else:
-            work.add("store", scalar=3.0 * prod(self.extent[d] for d in wide.digits))
+            work.add("store", scalar=6.0 * prod(self.extent[d] for d in wide.digits))
         work.lines += self.caches.waited(wide, stmt.pointer, loop)
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench import cpu, cpu_cases, cpu_space
 from bench.cases import DATA, Case, cases
 from bench.linear import Wrong, compared, measure, off, tables
 from bench.report import markdown, placed
 from bench.rows import Machine, Row, machine, read, write
 from bench.run import arguments, matches
+from hastec.backends.cpu.backend import Cpu
 from hastec.options import Options
 
 SMALL = Case("small", 4, "float32", 40, 24, 0.3)
@@ -97,3 +99,49 @@ def test_what_is_compared_computes_the_product() -> None:
 def test_arguments() -> None:
     given = arguments().parse_args(["--quick", "--tune", "--cases", "1 col", "--budget", "3"])
     assert (given.quick, given.tune, given.cases, given.budget) == (True, True, "1 col", 3.0)
+
+
+def test_programs_are_compared_with_libraries(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    asked = ["40x24x0.3", "--columns", "1", "--rounds", "1", "--out", str(out)]
+    assert cpu.main(asked) == 0
+    shown = capsys.readouterr().out
+    assert "40x24x0.3, 1 columns: " in shown and "| 40x24x0.3 |" in shown
+    (row,) = read([out])
+    others = {name for name, _ in row.others}
+    assert {"scipy CSR", "torch CSR", "torch dense", "torch CSR vector"} <= others
+    assert row.batch == 1 and row.us > 0 and 0 <= row.error < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["f32", "f16", "bf16"])
+@pytest.mark.parametrize("name", sorted(set(cpu_cases.CASES) - {"linear", "matmul"}))
+def test_dense_programs_give_what_torch_gives(name: str, kind: str) -> None:
+    case = cpu_cases.CASES[name]("9", "20", kind=kind)
+    row = cpu.measure(name, case, kind, HERE, rounds=1)
+    assert row.format == "dense" and row.error <= case.allowed
+    assert [n for n, _ in row.others] == ["torch dense"]
+
+
+def test_programs_that_give_something_else_are_not_timed() -> None:
+    case = cpu_cases.matmul("8", "8", "8")
+    with pytest.raises(cpu.Wrong, match="matmul: the relative error"):
+        cpu.measure("matmul", replace(case, wanted=case.wanted + 1), "f32", HERE, rounds=1)
+    with pytest.raises(cpu.Wrong, match="matmul, torch dense: the relative error"):
+        cpu.measure("matmul", replace(case, exact=case.wanted + 1), "f32", HERE, rounds=1)
+    with pytest.raises(ValueError, match="f32 only"):
+        cpu_cases.linear("8x8x0.5", "1", "f16")
+
+
+def test_patterns_in_files_have_the_same_values_every_time(tmp_path: Path) -> None:
+    path = tmp_path / "small.smtx"
+    path.write_text("2, 3, 3\n0 2 3\n0 2 1\n", encoding="utf-8")
+    one, two = cpu_cases.read_smtx(path), cpu_cases.read_smtx(path)
+    assert torch.equal(one.to_dense(), two.to_dense())
+    assert (one.to_dense() != 0).tolist() == [[True, False, True], [False, True, False]]
+
+
+def test_the_space_of_a_program_is_measured() -> None:
+    rows = list(cpu_space.measure(cpu_cases.matmul("16", "16", "16"), 3, Cpu(), True, 1))
+    assert len(rows) == 3 and all(r.seconds > 0 and r.json()["predicted"] for r in rows)

@@ -13,7 +13,7 @@ from llvmlite import binding
 
 from hastec.backends.cpu import team
 from hastec.backends.cpu.backend import Cpu
-from hastec.backends.cpu.load import Loaded
+from hastec.backends.cpu.load import AGAIN, TRIED, Loaded, _Kind
 from hastec.diag import InternalError
 from hastec.target import CPU
 from tests.unit.cpu_run import aligned, launch, launcher, on_cpu, rows
@@ -136,3 +136,49 @@ def test_what_threads_wait_with_is_text_for_any_processor(triple: str) -> None:
         "haste_launch",
         "haste_close",
     ]
+
+
+def kind(helpers: int = 1) -> _Kind:
+    """Return launches nobody has run yet."""
+    return _Kind(b"", helpers)
+
+
+def runs(launches: _Kind, shared: float, alone: float, count: int) -> list[bool]:
+    """Return which of so many launches ran on one thread, if they take these seconds."""
+    found = []
+    for _ in range(count):
+        found.append(launches.next())
+        launches.took(found[-1], alone if found[-1] else shared)
+    return found
+
+
+def test_long_launches_are_always_shared() -> None:
+    assert not any(runs(kind(), 1e-3, 5e-4, 2 * AGAIN))
+
+
+def test_launches_nobody_can_help_run_alone() -> None:
+    assert all(runs(kind(helpers=0), 1e-3, 1e-3, 3))
+
+
+@pytest.mark.parametrize(("shared", "alone"), [(9e-6, 15e-6), (15e-6, 9e-6)])
+def test_short_launches_run_as_is_faster(shared: float, alone: float) -> None:
+    launches = kind()
+    assert not any(runs(launches, 30e-6, 30e-6, 1))
+    tried = runs(launches, shared, alone, 2 * TRIED)
+    assert tried == [False] * TRIED + [True] * TRIED
+    assert runs(launches, shared, alone, AGAIN) == [alone < shared] * AGAIN
+    assert runs(launches, shared, alone, TRIED) == [shared < alone] * TRIED
+
+
+def test_short_launches_notice_that_threads_have_become_busy() -> None:
+    launches = kind()
+    runs(launches, 9e-6, 15e-6, 1 + 2 * TRIED + AGAIN + TRIED)
+    runs(launches, 35e-6, 15e-6, AGAIN + TRIED)
+    assert all(runs(launches, 35e-6, 15e-6, AGAIN))
+
+
+def test_one_interrupted_launch_does_not_matter() -> None:
+    launches = kind()
+    runs(launches, 9e-6, 15e-6, 1 + 2 * TRIED + 5)
+    launches.took(False, 5e-3)
+    assert launches.shared is not None and launches.shared < 15e-6
