@@ -102,7 +102,7 @@ def weight(m: int, k: int, dtype: str) -> torch.Tensor:
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_a_product_is_exact(fmt: str, dtype: str, columns: int) -> None:
     truth = dtype == "bool"
-    reduce, body = ("any", "W[m, k] and X[k, n]") if truth else ("sum", "W[m, k] * X[k, n]")
+    reduce, body = ("any", "(W[m, k] and X[k, n])") if truth else ("sum", "W[m, k] * X[k, n]")
     text = TEXT.format(t=dtype, fmt=fmt, reduce=reduce, body=body)
     program = hastec.compile(text, backend_name="triton")
     w = weight(45, 77, dtype)
