@@ -14,6 +14,7 @@ from typing import Any
 from hastec.backends.triton.load_cuda import extra_arguments
 from hastec.backends.triton.names import arguments_of, identifier
 from hastec.backends.triton.ops import SIGNATURES
+from hastec.diag import Diagnostic, HasteError
 from hastec.diag.library import not_installed
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
@@ -56,6 +57,14 @@ def as_file(source: str, suffix: str = ".py") -> Iterator[Path]:
         yield path
 
 
+def require_compiler(interpreting: bool) -> None:
+    """Raise HasteError HST6008 if Triton was imported to interpret kernels."""
+    if interpreting:
+        message = "Triton was imported to interpret kernels, so it compiles none"
+        advice = "unset TRITON_INTERPRET; HASTE_INTERPRET=1 interprets kernels where that is wanted"
+        raise HasteError(Diagnostic("HST6008", message, None, advice))
+
+
 def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, bytes]:
     """Compile a generated module for a target; no device is needed.
 
@@ -70,6 +79,7 @@ def compile_kernel(source: str, kernel: Kernel, target: Target) -> dict[str, byt
         if error.name != "triton":
             raise
         raise not_installed("triton", "machine code for GPUs is made by it") from None
+    require_compiler(triton.knobs.runtime.interpret)
     with as_file(source) as path:
         module = import_file(path, "haste_kernel")
         fn = getattr(module, identifier(kernel.name))

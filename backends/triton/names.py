@@ -169,8 +169,11 @@ class _Proposals:
             return role
         operands = [self.values[a] for a in op.args]
         if op.fn in ("cast", "where"):
-            named = (self.found.get(v.id) for v in operands[-2:] if not isinstance(v.op, Const))
-            return next((n for n in named if n), "value")
+            named = [v.id for v in operands[-2:] if not isinstance(v.op, Const)]
+            named = [v for v in named if self.found.get(v)]
+            if any(v in self.joined for v in named[:1]):
+                self.joined[value.id] = None
+            return self.found[named[0]] if named else "value"
         words = [self._word(v) for v in operands]
         word = _WORDS.get(op.fn, op.fn)
         if op.fn in _BETWEEN and all(words) and not words[0][0].isdigit():

@@ -56,6 +56,13 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "it, so that the builds that are there are never replaced.",
     ),
     (
+        "HST6008",
+        "Triton only interprets in this process",
+        "Triton decides when it is imported whether it compiles kernels or interprets them. Where "
+        "TRITON_INTERPRET is set, it cannot make machine code; kernels are interpreted in a "
+        "process of their own, so HASTE never needs that setting.",
+    ),
+    (
         "HST6101",
         "cache degraded",
         "The cache on disk cannot be used as it should: the disk is full, the folder may not be "

@@ -17,6 +17,7 @@ import torch
 
 from hastec import driver
 from hastec.arrays import torch_module
+from hastec.backends.triton.load_module import require_compiler
 from hastec.cache import Store, key
 from hastec.cache.bundle import export_bundle, import_bundle
 from hastec.cli import fmt
@@ -283,6 +284,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "HST6005": lambda _: named("sm_91"),
     "HST6006": unopened,
     "HST6007": lambda _: without_torch(),
+    "HST6008": lambda _: require_compiler(interpreting=True),
     "HST6101": degraded,
     "HST6102": damaged,
     "HST6103": open_to_all,
