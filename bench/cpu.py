@@ -30,8 +30,8 @@ from bench.rows import Machine, Row, machine, write
 from hastec.options import Options
 from hastec.plan import Plan
 
-WARM, BURST = 1e-3, 4e-3
-"""Seconds for which a round repeats a call before and while it is timed."""
+REST, WARM, BURST = 5e-3, 10e-3, 5e-3
+"""Seconds for which a round waits, then repeats a call before and while it is timed."""
 OURS = "ours"
 
 DENSE: tuple[tuple[str, ...], ...] = (
@@ -95,6 +95,7 @@ def median(call: Callable[[], object]) -> float:
 
     Threads of whoever ran before wait for more work for a while, which is over by then.
     """
+    time.sleep(REST)
     _repeated(call, 1, WARM)
     return statistics.median(_repeated(call, 3, BURST))
 
