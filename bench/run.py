@@ -29,6 +29,7 @@ def main() -> int:
     here = machine(device)
     options = Options.from_environment(tune_budget=given.budget)
     chosen = [c for c in cases(device, given.quick) if matches(c, given.cases)]
+    out = given.out or RESULTS / f"{re.sub(r'[^A-Za-z0-9]+', '-', here.device)}-{here.date}.jsonl"
     rows: list[Row] = []
     wrong = 0
     for n, case in enumerate(chosen, start=1):
@@ -41,11 +42,10 @@ def main() -> int:
             print(f"{label}: WRONG: {why}", file=sys.stderr)
             continue
         rows.append(row)
+        write(out, [row])  # what was measured stays if a later case is stopped
         took = time.perf_counter() - start
         ratio = row.best_other / row.us
         print(f"{label}: {row.us:.1f} us, {ratio:.2f}x the best other ({took:.0f} s)", flush=True)
-    out = given.out or RESULTS / f"{re.sub(r'[^A-Za-z0-9]+', '-', here.device)}-{here.date}.jsonl"
-    write(out, rows)
     print(f"\n{markdown(rows)}\n\nwritten to {out}")
     return 1 if wrong else 0
 
