@@ -13,7 +13,7 @@ from llvmlite import binding
 
 from hastec.backends.cpu import team
 from hastec.backends.cpu.backend import Cpu
-from hastec.backends.cpu.load import AGAIN, TRIED, Loaded, _Kind
+from hastec.backends.cpu.load import AGAIN, LONG, TRIED, Loaded, _Kind
 from hastec.diag import InternalError
 from hastec.target import CPU
 from tests.unit.cpu_run import aligned, launch, launcher, on_cpu, rows
@@ -175,6 +175,21 @@ def test_short_launches_notice_that_threads_have_become_busy() -> None:
     runs(launches, 9e-6, 15e-6, 1 + 2 * TRIED + AGAIN + TRIED)
     runs(launches, 35e-6, 15e-6, AGAIN + TRIED)
     assert all(runs(launches, 35e-6, 15e-6, AGAIN))
+
+
+def test_launches_that_have_become_long_are_shared_again() -> None:
+    kernel = rows()
+    run = launcher(kernel, replace(CPU, units=2))
+    assert isinstance(run, Loaded)
+    x, y = aligned(np.ones((8, 4, 16), np.float32)), aligned(np.zeros((8, 4), np.float32))
+    arrays = {"x": x, "y": y}
+    launch(run, kernel, arrays, {"M": 8, "N": 4})
+    (known,) = run.kinds.values()
+    known.shared, known.alone, known.lonely, known.trial, known.left = 9e-6, 5e-6, True, False, 9
+    run.run = lambda *words: time.sleep(2 * LONG)
+    launch(run, kernel, arrays, {"M": 8, "N": 4})
+    assert known.left == 0
+    assert not known.next() and known.trial
 
 
 def test_one_interrupted_launch_does_not_matter() -> None:
