@@ -20,7 +20,7 @@ from hastec.ir.index import ValueId
 from hastec.ir.kernel import For, Load, Stmt, Value
 from hastec.ir.types import F32, Kind
 
-ROOM = 1 << 19
+ROOM = 1 << 20
 """Bytes of a panel: what a core's own cache holds beside all else."""
 OWN = 1 << 17
 """Bytes a program converts ahead at most."""

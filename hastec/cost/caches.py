@@ -29,6 +29,10 @@ FIRST = 40 << 10
 """Bytes of the first cache."""
 LAST = 32 << 20
 """Bytes of the last cache a core may count on."""
+OWN = 0.5
+"""The share of a core's second cache that one array may count on."""
+JUMP = 192
+"""Bytes that an access must read in a row for the next lines to be on their way before it."""
 
 
 class Caches:
@@ -87,18 +91,24 @@ class Caches:
     # ---------------------------------------------------------------------------- one access
     def waited(self, v: Value, pointer: ValueId, loop: str) -> float:
         """Return the cycles one run of an access waits for lines."""
-        return self.lines(v, pointer, loop) * self.line(self.footprint(v, pointer))
+        cycles = self.line(self.footprint(v, pointer), self._jumps(v, pointer, loop))
+        return self.lines(v, pointer, loop) * cycles
+
+    def _jumps(self, v: Value, pointer: ValueId, loop: str) -> float:
+        """Return how much longer a line from far away takes, as nobody sees it coming: a loop that
+        goes from one short run of memory to another is no stream.
+        """
+        varies, indirect = self.varies(pointer, loop) if loop else (False, False)
+        if not varies or indirect:
+            return 1.0
+        size, run = self._size(pointer), self._run(v, pointer)[0]
+        ahead = abs(self.probe.stride(pointer, loop)) * size
+        return max(1.0, JUMP / run) if ahead > 2 * run else 1.0
 
     def lines(self, v: Value, pointer: ValueId, loop: str) -> float:
         """Return how many lines one run of an access in a loop touches for the first time."""
         size = self._size(pointer)
-        run, runs = float(size), 1.0
-        for digit in v.digits:
-            step = self.strides.of(pointer, digit)
-            if step is not None and abs(step) * size < LINE:
-                run *= self.extent.get(digit, 1) if step else 1
-            else:
-                runs *= self.extent.get(digit, 1)
+        run, runs = self._run(v, pointer)
         if loop:
             varies, indirect = self.varies(pointer, loop)
             if not varies:
@@ -107,6 +117,18 @@ class Caches:
                 run = min(run, abs(self.probe.stride(pointer, loop)) * size)
                 return runs * run / LINE
         return runs * max(1.0, run / LINE)
+
+    def _run(self, v: Value, pointer: ValueId) -> tuple[float, float]:
+        """Return the bytes an access reads in a row, and how many such runs it reads."""
+        size = self._size(pointer)
+        run, runs = float(size), 1.0
+        for digit in v.digits:
+            step = self.strides.of(pointer, digit)
+            if step is not None and abs(step) * size < LINE:
+                run *= self.extent.get(digit, 1) if step else 1
+            else:
+                runs *= self.extent.get(digit, 1)
+        return run, runs
 
     def footprint(self, v: Value, pointer: ValueId) -> float:
         """Return among how many bytes what an access reads was left."""
@@ -121,13 +143,15 @@ class Caches:
         held = self.facts.numels.get(table, total / size) * size
         return held if total > 1.5 * held else max(held, self.whole)
 
-    def line(self, footprint: float) -> float:
-        """Return the cycles a line among so many bytes takes."""
+    def line(self, footprint: float, jumps: float = 1.0) -> float:
+        """Return the cycles a line among so many bytes takes; ``jumps`` times as many where it
+        comes from afar.
+        """
         slot = self.target.slot
         near = max(0.0, 1.0 - FIRST / max(1.0, footprint))
-        far = max(0.0, 1.0 - self.target.l2 * 0.7 / max(1.0, footprint))
+        far = max(0.0, 1.0 - self.target.l2 * OWN / max(1.0, footprint))
         out = max(0.0, 1.0 - LAST / max(1.0, footprint))
-        return near * slot("line") + far * slot("far") + out * slot("out")
+        return near * slot("line") + jumps * (far * slot("far") + out * slot("out"))
 
     def counted(self, value: ValueId) -> bool:
         """Whether a number is read from memory, or made of such."""
