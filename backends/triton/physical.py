@@ -12,6 +12,7 @@ that are left; what it is combined with is converted to that.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from math import prod
 from typing import TypeAlias
 
@@ -155,14 +156,17 @@ class Plan:
             return expr
         if all(dim in source or not set(dim) & set(have) for dim in target):
             return indexed(expr, [dim in source for dim in target])
-        if any(len(dim) > 1 for dim in source):
-            expr = self.reshaped(expr, singles(have))
         outer = tuple(dim for dim in target if set(dim) & set(have))
-        flat = [d for dim in outer for d in dim]
-        expr = indexed(expr, [d in have for d in flat])
-        if len(flat) > len(have):
-            expr = call("tl.broadcast_to", expr, self.sizes(singles(flat)))
-        return indexed(self.reshaped(expr, outer), [dim in outer for dim in target])
+        groups = _groups(source, outer)
+        held = tuple(g for g in groups if g[0] in have)
+        if held != source:
+            expr = self.reshaped(expr, held)
+        expr = indexed(expr, [g in held for g in groups])
+        if held != groups:
+            expr = call("tl.broadcast_to", expr, self.sizes(groups))
+        if groups != outer:
+            expr = self.reshaped(expr, outer)
+        return indexed(expr, [dim in outer for dim in target])
 
     def reshaped(self, expr: Expr, shape: Shape) -> Expr:
         """Return an expression in a shape of as many elements."""
@@ -179,6 +183,26 @@ class Plan:
             expr = call("tl.max", expr, flat.index(digit))
             flat.remove(digit)
         return expr, singles(flat)
+
+
+def _groups(source: Shape, target: Shape) -> Shape:
+    """Return the digits of ``target`` in runs that lie together in ``source`` as well, or in none.
+
+    The fewer dimensions a tensor takes on its way, the more its spread over threads stays as it is.
+    """
+    follows = {b: a for dim in source for a, b in pairwise(dim)}
+    known = {d for dim in source for d in dim}
+    found: list[tuple[str, ...]] = []
+    for dim in target:
+        first = len(found)
+        for digit in dim:
+            last = found[-1][-1] if len(found) > first else ""
+            together = follows.get(digit) == last if digit in known else last not in known
+            if last and together:
+                found[-1] = (*found[-1], digit)
+            else:
+                found.append((digit,))
+    return tuple(found)
 
 
 def singles(digits: Iterable[str]) -> Shape:
