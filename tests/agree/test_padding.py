@@ -21,8 +21,8 @@ SIZES = {"H": 2, "I": 5, "L": 7, "D": 4, "M": 5, "K": 7, "N": 3}
 def through_all(text: str, given: dict[str, Table], tolerance: float = 0.0) -> None:
     graph = graph_of(text)
     sizes = {name: SIZES[name] for p in graph.params for s in p.shape for name in s.names()}
-    agree(bind(graph, given, sizes), Check(CPU, 12, cpu(), 3, tolerance))
-    agree(bind(graph, given, sizes), Check(SM90, 18, triton(), 6, tolerance))
+    agree(bind(graph, given, sizes), Check(CPU, 6, cpu(), 3, tolerance))
+    agree(bind(graph, given, sizes), Check(SM90, 12, triton(), 6, tolerance))
 
 
 def positive(*shape: int) -> Table:

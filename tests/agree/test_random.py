@@ -52,7 +52,7 @@ def dense_outputs(graph: Graph) -> Graph:
 
 def check(seed: int, how: Check) -> bool:
     """Check a program; False if it needs what has no lowering."""
-    graph, tables, sizes = random_program(seed, True, LOWERED)
+    graph, tables, sizes = random_program(seed, not how.tolerance, LOWERED)
     graph = dense_outputs(graph)
     if any(missing(graph, default_registry())):
         return False
@@ -60,17 +60,26 @@ def check(seed: int, how: Check) -> bool:
     return True
 
 
-def check_all(seeds: range, on: str, limit: int, native: Native, stride: int) -> None:
-    target = CPU if on == "cpu" else SM90
-    ran = sum(check(s, Check(target, limit, native, stride, first=s)) for s in seeds)
+def check_all(
+    seeds: range, native: Native, limit: int, stride: int, tolerance: float = 0.0
+) -> None:
+    target = CPU if native is cpu() else SM90
+    ran = sum(check(s, Check(target, limit, native, stride, tolerance, s)) for s in seeds)
     assert ran >= len(seeds) // 2
 
 
 @pytest.mark.parametrize("start", range(0, 100, 20))
 def test_on_the_cpu(start: int) -> None:
-    check_all(range(start, start + 20), "cpu", 6, cpu(), 2)
+    check_all(range(start, start + 20), cpu(), 6, 2)
 
 
 @pytest.mark.parametrize("start", range(1000, 1100, 20))
 def test_on_a_gpu(start: int) -> None:
-    check_all(range(start, start + 20), "gpu", 5, triton(), 3)
+    check_all(range(start, start + 20), triton(), 5, 3)
+
+
+@pytest.mark.parametrize("start", [5000, 5020])
+def test_functions_that_round(start: int) -> None:
+    """Numbers are not whole, and some are f64; results may differ in their last digits."""
+    check_all(range(start, start + 20), cpu(), 4, 2, 1e-2)
+    check_all(range(start + 200, start + 220), triton(), 3, 3, 1e-2)

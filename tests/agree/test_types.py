@@ -43,10 +43,13 @@ def given(dtype: str, fmt: Stored) -> dict[str, Table]:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 def test_a_product_of_a_type(fmt: Stored, dtype: str) -> None:
+    """On the CPU and as a GPU would in turns: every format meets every type on one of them."""
     bound = bind(graph_of(product(dtype, fmt)), given(dtype, fmt), SIZES)
-    first = FORMATS.index(fmt) * 3 + DTYPES.index(dtype)
-    agree(bound, Check(CPU, 2, cpu(), first=first))
-    agree(bound, Check(SM90, 2, triton(), 2, first=first))
+    number = FORMATS.index(fmt) + DTYPES.index(dtype)
+    if number % 2:
+        agree(bound, Check(CPU, 2, cpu(), first=3 * number))
+    else:
+        agree(bound, Check(SM90, 2, triton(), 2, first=3 * number))
 
 
 BLOCKS = "dense(i), compressed(j / 16), dense(j % 16)"
@@ -62,8 +65,8 @@ INDICES = ("u8", "u16", "i64", "delta(1)", "delta(5)")
 
 def check_stored(fmt: Stored, tolerance: float = 0.0) -> None:
     bound = bind(graph_of(product("f32", fmt)), given("f32", fmt), SIZES)
-    agree(bound, Check(CPU, 3, cpu(), tolerance=tolerance))
-    agree(bound, Check(SM90, 3, triton(), 2, tolerance=tolerance))
+    agree(bound, Check(CPU, 2, cpu(), tolerance=tolerance))
+    agree(bound, Check(SM90, 2, triton(), 2, tolerance=tolerance))
 
 
 @pytest.mark.parametrize("layout", CODED)
