@@ -34,6 +34,7 @@ from hastec.run.outputs import Output, output_of
 from hastec.run.runner import Ready, Runner, Step
 from hastec.run.sizes import known_sizes
 from hastec.run.tables import TableValue
+from hastec.run.validate import within_reach_all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +182,9 @@ def runner_for(
     arrays: dict[str, Array] = {}
     numbers: dict[str, int] = {}
     for name, value in {**tables, **indices}.items():
-        packed_arrays, packed_numbers = _packed(value, layouts[name], known.sizes)
+        packed_arrays, packed_numbers = _packed(
+            value, layouts[name], known.sizes, setup.device.name
+        )
         arrays.update(packed_arrays)
         numbers.update(packed_numbers)
     return Runner(
@@ -220,12 +223,13 @@ def _is_sparse(graph: Graph, name: str) -> bool:
 
 
 def _packed(
-    value: TableValue, layouts: tuple[Layout, ...], sizes: Mapping[str, int]
+    value: TableValue, layouts: tuple[Layout, ...], sizes: Mapping[str, int], device: str
 ) -> tuple[Mapping[str, Array], Mapping[str, int]]:
     if value.dense is not None and not value.param.sparse and value.param.format is None:
-        return {f"{value.param.name}.val": value.dense}, {}
+        arrays = {f"{value.param.name}.val": value.dense}
+        return within_reach_all(value.param, arrays, device), {}
     packed = value.in_layouts(layouts, sizes)
-    return packed.named(), packed.sizes()
+    return within_reach_all(value.param, packed.named(), device), packed.sizes()
 
 
 def _outputs(graph: Graph, layouts: Mapping[str, tuple[Layout, ...]]) -> tuple[Output, ...]:

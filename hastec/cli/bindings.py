@@ -63,8 +63,10 @@ def read_bindings(
 def _on(device: str, param: Param, table: object) -> object:
     """Return a table on a device; one declared to be in host memory stays there."""
     torch = torch_module()
-    if device == "cpu" or param.host:
+    if device == "cpu":
         return table
+    if param.host:
+        return table.pin_memory() if isinstance(table, torch.Tensor) else table
     if isinstance(table, torch.Tensor):
         return table.to(device)
     if isinstance(table, Mapping):

@@ -165,7 +165,7 @@ def _crossing(
 
     def seconds(one: Ranked, times: float) -> float:
         counted = count(one.kernel, target, _fuller(facts, table, times))
-        return price(counted, target, one.schedule.stages).seconds
+        return price(counted, target, one.schedule.depth).seconds
 
     # What is best for few entries and what is best for many: in between it is one of these.
     ends = [sorted(own, key=lambda one: seconds(one, end))[:CONTENDERS] for end in (low, high)]

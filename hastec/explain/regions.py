@@ -36,7 +36,7 @@ def _region(subject: Subject, region: Region, code: Code) -> RegionReport:
     if not isinstance(schedule, Schedule):
         raise InternalError(f"region {region.name} has no schedule")
     facts = subject.facts(dict(subject.graph.formats))
-    counted, priced = _priced(subject, code.kernel, facts, schedule.stages)
+    counted, priced = _priced(subject, code.kernel, facts, schedule.depth)
     return RegionReport(
         region.name,
         tuple(_lines(subject, region)),
@@ -55,10 +55,10 @@ def _region(subject: Subject, region: Region, code: Code) -> RegionReport:
     )
 
 
-def _priced(subject: Subject, kernel: Kernel, facts: Facts, stages: int) -> tuple[Count, Price]:
+def _priced(subject: Subject, kernel: Kernel, facts: Facts, depth: int) -> tuple[Count, Price]:
     target = subject.setup.device.target
     counted = count(kernel, target, facts)
-    return counted, price(counted, target, stages)
+    return counted, price(counted, target, depth)
 
 
 def _lines(subject: Subject, region: Region) -> Iterator[tuple[int, str]]:

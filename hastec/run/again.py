@@ -33,6 +33,8 @@ class Plain:
     device: Any
     tensors: tuple[type, ...]
     layout: Any
+    locked: bool = False
+    """Whether it must be page-locked: in host memory, read by a GPU."""
 
     @staticmethod
     def of(param: Param, device: str) -> Plain:
@@ -41,7 +43,8 @@ class Plain:
         where = torch.device("cpu" if param.host else device)
         kind = getattr(torch, param.dtype.numpy)
         types = torch.Tensor, torch.nn.Parameter
-        return Plain(param.name, f"{param.name}.val", kind, where, types, torch.strided)
+        locked = param.host and device.startswith("cuda")
+        return Plain(param.name, f"{param.name}.val", kind, where, types, torch.strided, locked)
 
     def fits(self, x: Any) -> bool:
         """Whether a tensor can be used as it is, if its shape is right."""
@@ -49,7 +52,7 @@ class Plain:
             return False
         if x.is_nested or x.device != self.device or x.is_neg() or x._is_zerotensor():
             return False
-        if not x.is_contiguous() or x.data_ptr() % ALIGN:
+        if not x.is_contiguous() or x.data_ptr() % ALIGN or (self.locked and not x.is_pinned()):
             return False
         last = x.storage_offset() + x.numel()
         return bool(last * x.element_size() <= x.untyped_storage().nbytes())

@@ -18,7 +18,7 @@ from hastec.run.marks import Mark, mark_of
 from hastec.run.outputs import Output, allocate, makers, returned
 from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
-from hastec.run.validate import refuse
+from hastec.run.validate import refuse, within_reach_all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +187,8 @@ class Runner:
             raise refuse(param, "HST4001", rule, "pass a dense tensor, or bind it first")
         shape = solve_sizes((param,), {param.name: value.shape}, {})
         packed = value.in_layouts(layouts, shape)
-        return Taken(mark, packed.named(), packed.sizes(), value)
+        arrays = within_reach_all(param, packed.named(), self.device)
+        return Taken(mark, arrays, packed.sizes(), value)
 
 
 def needs_wide(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> bool:

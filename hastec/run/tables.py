@@ -39,6 +39,7 @@ from hastec.run.validate import (
     laid_out,
     meant,
     refuse,
+    within_reach,
 )
 from hastec.sym.size import Size
 
@@ -141,7 +142,10 @@ def _take_dense(param: Param, given: object, copy: bool, device: str | None) -> 
         moved: Array = torch_module().Tensor.to(x, device)
         x = moved
     check_device(param, x, device)
-    return TableValue(param, tuple(x.shape), laid_out(param, x, copy or packs(param)))
+    sound = laid_out(param, x, copy or packs(param))
+    if not packs(param):
+        sound = within_reach(param, sound, device, copy)
+    return TableValue(param, tuple(x.shape), sound)
 
 
 def packs(param: Param) -> bool:

@@ -142,6 +142,26 @@ def check_device(param: Param, x: Array, device: str | None) -> None:
     raise refuse(param, "HST4007", f"is on {found}, but {subject} {why}", advice)
 
 
+def within_reach(param: Param, x: Any, device: str | None, copy: bool) -> Array:
+    """Return a ``host`` table in memory that the program's GPU can read: page-locked.
+
+    ``copy`` allows a copy to be made; without it, HST4007 says what to do.
+    """
+    if not param.host or device is None or not device.startswith("cuda") or x.is_pinned():
+        found: Array = x
+        return found
+    if copy:
+        made: Array = x.pin_memory()
+        return made
+    rule = "lies in host memory that a GPU cannot read: it is not page-locked"
+    raise refuse(param, "HST4007", rule, f"pass {param.name}.pin_memory()")
+
+
+def within_reach_all(param: Param, arrays: Mapping[str, Array], device: str) -> Mapping[str, Array]:
+    """Return the arrays a ``host`` table was packed into where the program's GPU can read them."""
+    return {name: within_reach(param, x, device, copy=True) for name, x in arrays.items()}
+
+
 def check_indices(x: Array, lo: int, hi: int, name: str) -> None:
     """Check ``lo <= x < hi`` for every element of a table used as a subscript.
 

@@ -98,6 +98,8 @@ class _Maker:
         if param.sparse and param.format is not None:
             made = _thinned(made, param.fill)
         made = made.to(device)
+        if param.host and self.device.startswith("cuda"):
+            made = made.pin_memory()
         return TableValue(param, tuple(made.shape), dense=array(made))
 
     def _floats(self, param: Param, way: str, device: str) -> Any:

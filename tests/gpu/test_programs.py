@@ -49,7 +49,7 @@ def given(case: Case, program: hastec.Program) -> dict[str, Any]:
 
 def tensor(values: np.ndarray, param: Param) -> torch.Tensor:
     made = torch.from_numpy(np.ascontiguousarray(values)).to(TORCH[param.dtype.name])
-    return made if param.host else made.cuda()
+    return made.pin_memory() if param.host else made.cuda()
 
 
 def dense(found: Any) -> np.ndarray:

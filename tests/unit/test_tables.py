@@ -18,6 +18,7 @@ from hastec.levels.assemble import to_dense, unpack
 from hastec.levels.faults import TableError
 from hastec.run.oracle import as_oracle, split_of
 from hastec.run.tables import TableValue, take
+from hastec.run.validate import within_reach
 from hastec.sym.size import Size
 from tests.unit import table_formats as tf
 from tests.unit.table_help import Tensor, by_name, layouts, packed, table
@@ -223,3 +224,25 @@ def test_wide_tables_cost_what_they_hold() -> None:
         value.in_layouts(layouts(by_name("dcsr")), sizes)
     with pytest.raises(TableError, match="HST4017"):
         value.in_layouts(layouts(by_name("csr_i64")), sizes)
+
+
+def test_a_gpu_reads_host_tables_only_where_they_are_locked() -> None:
+    """Its kernels would read memory they cannot: refused, or moved where copies are allowed."""
+
+    class Locked:
+        def __init__(self, locked: bool) -> None:
+            self.locked = locked
+
+        def is_pinned(self) -> bool:
+            return self.locked
+
+        def pin_memory(self) -> Locked:
+            return Locked(True)
+
+    host = Param("E", t.F16, (Size.of("V"),), host=True)
+    for param, device in ((host, "cpu"), (host, None), (replace(host, host=False), "cuda:0")):
+        assert not within_reach(param, Locked(False), device, copy=False).is_pinned()
+    assert within_reach(host, Locked(True), "cuda:0", copy=False).is_pinned()
+    assert within_reach(host, Locked(False), "cuda:0", copy=True).is_pinned()
+    with pytest.raises(TableError, match=r"HST4007.*page-locked(?s:.*)E\.pin_memory"):
+        within_reach(host, Locked(False), "cuda:0", copy=False)
