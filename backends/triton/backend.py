@@ -9,7 +9,7 @@ from typing import cast
 
 from hastec.backends.triton import load_module, machine, machine_amd
 from hastec.backends.triton.emit import emit_source
-from hastec.backends.triton.interpreter import Tensor, Worker
+from hastec.backends.triton.interpreter import Tensor, Worker, shared_worker
 from hastec.backends.triton.names import identifier
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.backends.triton.pressure import registers
@@ -35,7 +35,7 @@ class TritonBackend:
 
     interpret: bool = False
     name: str = "triton"
-    worker: Worker = field(default_factory=Worker, compare=False, repr=False)
+    worker: Worker = field(default_factory=shared_worker, compare=False, repr=False)
 
     def version(self) -> str:
         """Return what changes machine code: Triton's version, and whether it is interpreted."""

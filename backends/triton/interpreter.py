@@ -8,10 +8,12 @@ process. So that one process may do both, interpretation happens in a child, whi
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +52,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
+        self.lock = threading.Lock()
 
     def run(
         self, source: Path, name: str, arrays: Sequence[Tensor], sizes: Sequence[int], programs: int
@@ -67,7 +70,8 @@ class Worker:
                 "sizes": list(sizes),
                 "programs": programs,
             }
-            error = self._ask(request)
+            with self.lock:
+                error = self._ask(request)
             if error:
                 raise RuntimeError(error)
             for place, array in zip(places, arrays, strict=True):
@@ -103,6 +107,12 @@ class Worker:
 
     def __del__(self) -> None:
         self.close()
+
+
+@functools.cache
+def shared_worker() -> Worker:
+    """Return the child that all backends of this process share: one takes seconds to start."""
+    return Worker()
 
 
 def _write(place: Path, array: Tensor) -> dict[str, object]:
