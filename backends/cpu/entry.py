@@ -6,26 +6,39 @@ from hastec.ir.kernel import Kernel
 
 ENTRY = "haste_run"
 
-COUNTER, CHUNK, TOTAL, FIRST = 0, 1, 2, 3
-"""Where a launch's words hold the counter of programs taken, how many are taken at a time, and how
-many there are; addresses of tables, sizes and extents of the grid follow from ``FIRST`` on.
+COUNTER, FRONT, BACK, CHUNK, TOTAL, FIRST = 0, 1, 2, 3, 4, 5
+"""Where a launch's words hold how many ranges of programs are taken, how many of them from the
+front and from the back, how many programs a range has, and how many there are; addresses of tables,
+sizes and extents of the grid follow from ``FIRST`` on.
 """
+
 EVERYTHING = 2**62
 """More ranges than there are."""
 
-_ENTRY = """define void @{entry}(ptr %launch, i64 %most) #0 {{
+_ENTRY = """define void @{entry}(ptr %launch, i64 %most, i1 zeroext %behind) #0 {{
 entry:
 {unpack}
+  %rounded = add i64 %total, %chunk
+  %above = sub i64 %rounded, 1
+  %ranges = sdiv i64 %above, %chunk
+  %last = sub i64 %ranges, 1
+  %front = getelementptr inbounds i64, ptr %launch, i64 {front}
+  %back = getelementptr inbounds i64, ptr %launch, i64 {back}
+  %mine = select i1 %behind, ptr %back, ptr %front
   br label %take
 take:
   %taken = phi i64 [ 0, %entry ], [ %count, %work ]
   %enough = icmp sge i64 %taken, %most
   br i1 %enough, label %done, label %some
 some:
-  %begin = atomicrmw add ptr %launch, i64 %chunk monotonic
-  %none = icmp sge i64 %begin, %total
+  %number = atomicrmw add ptr %launch, i64 1 monotonic
+  %none = icmp sge i64 %number, %ranges
   br i1 %none, label %done, label %work
 work:
+  %before = atomicrmw add ptr %mine, i64 1 monotonic
+  %after = sub i64 %last, %before
+  %range = select i1 %behind, i64 %after, i64 %before
+  %begin = mul i64 %range, %chunk
   %whole = add i64 %begin, %chunk
   %end = call i64 @llvm.smin.i64(i64 %whole, i64 %total)
   call void @programs({arguments}, i64 %begin, i64 %end)
@@ -40,8 +53,9 @@ done:
 def entry(kernel: Kernel) -> str:
     """Return the exported function of a kernel.
 
-    ``haste_run(launch, most)`` takes up to ``most`` ranges of programs from the counter of a launch
-    and runs them.
+    ``haste_run(launch, most, behind)`` takes up to ``most`` ranges of programs of a launch and runs
+    them: the next ones from the front, or, ``behind``, from the back. Whoever launches begins at
+    the front and others at the back, so that a thread meets what it left in its cache last time.
     """
     lines = [*_word("chunk", "i64", CHUNK), *_word("total", "i64", TOTAL)]
     arguments: list[str] = []
@@ -53,7 +67,13 @@ def entry(kernel: Kernel) -> str:
     for at, (kind, name) in enumerate(words, start=FIRST):
         lines += _word(name, kind, at)
         arguments.append(f"{kind} %{name}")
-    text = _ENTRY.format(entry=ENTRY, unpack="\n".join(lines), arguments=", ".join(arguments))
+    text = _ENTRY.format(
+        entry=ENTRY,
+        unpack="\n".join(lines),
+        arguments=", ".join(arguments),
+        front=FRONT,
+        back=BACK,
+    )
     return text.replace("(, ", "(")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from time import perf_counter
 
-from hastec.backends.cpu.entry import COUNTER, ENTRY, EVERYTHING, FIRST, TOTAL
+from hastec.backends.cpu.entry import CHUNK, ENTRY, EVERYTHING, FIRST, TOTAL
 from hastec.backends.cpu.machine import Linked, link
 from hastec.backends.cpu.pool import Job, Pool
 from hastec.contracts import Array
@@ -26,7 +26,7 @@ first of these say little, as threads wake up.
 MOST = 64
 """How many kinds of launches a kernel remembers."""
 
-_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,8 +96,10 @@ class Loaded:
         launch = self.words.from_buffer_copy(kind.words)
         launch[FIRST : FIRST + len(arrays)] = [a.data_ptr() for a in arrays]
         lonely, start = kind.next(), perf_counter()
+        if lonely:
+            launch[CHUNK] = max(1, launch[TOTAL])
         if lonely or not self.pool.run(Job(self.run, launch, kind.shared), kind.helpers):
-            self.run(launch, EVERYTHING)
+            self.run(launch, EVERYTHING, False)
         seconds = perf_counter() - start
         if kind.trial or not lonely:
             kind.took(lonely, seconds)
@@ -111,8 +113,8 @@ class Loaded:
         total = max(0, prod(grid))
         chunk = max(1, total // (self.threads * SHARES))
         helpers = max(0, min(self.threads, -(-total // chunk)) - 1)
-        words = self.words(0, chunk, total, *[0] * len(arrays), *sizes, *grid)
-        assert words[COUNTER] == 0 and words[TOTAL] == total
+        words = self.words(*[0] * (FIRST + len(arrays)), *sizes, *grid)
+        words[CHUNK], words[TOTAL] = chunk, total
         if len(self.kinds) >= MOST:
             self.kinds.clear()
         kind = self.kinds[(*sizes, *grid)] = _Kind(bytes(words), helpers, trial=helpers > 0)

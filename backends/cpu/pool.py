@@ -51,10 +51,10 @@ class Job:
         if self.seconds is not None:
             return self.seconds
         start = perf_counter()
-        self.run(self.words, 1)
+        self.run(self.words, 1, False)
         words = self.words
-        left = max(0, words[TOTAL] - words[COUNTER]) / words[CHUNK]
-        return (perf_counter() - start) * left
+        left = words[TOTAL] / words[CHUNK] - words[COUNTER]
+        return (perf_counter() - start) * max(0.0, left)
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +98,7 @@ class Pool:
             self._wake(wanted)
         board = self.crew.board
         if not board[AWAKE] and not wanted:
-            job.run(job.words, EVERYTHING)
+            job.run(job.words, EVERYTHING, False)
             return
         native = team()
         found = native.launch(board, job.run, job.words, helpers, TRIES)

@@ -65,7 +65,7 @@ open:
   %room = icmp slt i64 %before, %wanted
   br i1 %room, label %work, label %out
 work:
-  call void %run(ptr %launch, i64 {all})
+  call void %run(ptr %launch, i64 {all}, i1 zeroext true)
   br label %out
 out:
   %left = atomicrmw sub ptr %inside, i64 1 seq_cst
@@ -101,7 +101,7 @@ entry:
 {slots}
 {stores}
   %opened = atomicrmw add ptr %board, i64 1 seq_cst
-  call void %run(ptr %launch, i64 {all})
+  call void %run(ptr %launch, i64 {all}, i1 zeroext false)
   %end = call i64 @haste_close(ptr %board, i64 %tries)
   ret i64 %end
 }}
