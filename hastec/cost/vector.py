@@ -147,8 +147,9 @@ class _Cycles:
         masked = masked and not isinstance(self.probe.values[loop.hi].op, Reduce)
         body = self.work(loop.body, times * trips, loop.digit)
         body.scalar += slot("loop")
-        work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
-        work.nested += slot("tail") if masked else 0.0
+        if trips:
+            work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
+            work.nested += slot("tail") if masked else 0.0
         if masked and uneven:
             trips -= 0.5
         if trips * body.instructions < WINDOW and not body.nested:
