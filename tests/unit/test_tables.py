@@ -239,10 +239,15 @@ def test_a_gpu_reads_host_tables_only_where_they_are_locked() -> None:
         def pin_memory(self) -> Locked:
             return Locked(True)
 
+    def reached(param: Param, locked: bool, device: str | None, copy: bool = False) -> Locked:
+        found: Any = within_reach(param, Locked(locked), device, copy=copy)
+        assert isinstance(found, Locked)
+        return found
+
     host = Param("E", t.F16, (Size.of("V"),), host=True)
     for param, device in ((host, "cpu"), (host, None), (replace(host, host=False), "cuda:0")):
-        assert not within_reach(param, Locked(False), device, copy=False).is_pinned()
-    assert within_reach(host, Locked(True), "cuda:0", copy=False).is_pinned()
-    assert within_reach(host, Locked(False), "cuda:0", copy=True).is_pinned()
+        assert not reached(param, False, device).locked
+    assert reached(host, True, "cuda:0").locked
+    assert reached(host, False, "cuda:0", copy=True).locked
     with pytest.raises(TableError, match=r"HST4007.*page-locked(?s:.*)E\.pin_memory"):
-        within_reach(host, Locked(False), "cuda:0", copy=False)
+        reached(host, False, "cuda:0")
