@@ -17,13 +17,40 @@ def load(w: Lines, value: Value, op: Load, lanes: Lanes) -> Expr:
     dtype = w.kernel.table(op.table).dtype
     where = w.broadcast(w.plan.values[op.pointer], shape, lanes)
     guard = None if op.mask is None else w.broadcast(w.plan.values[op.mask], shape, lanes)
-    if len(shape) > 1 and lanes and op.unit not in value.digits:
-        one: Shape = (tuple(d for dim in shape for d in dim),)
-        flat = None if guard is None else w.plan.reshaped(guard, one)
-        return w.plan.reshaped(_read(w.plan.reshaped(where, one), flat, op, dtype), shape)
+    if len(shape) > 1 and lanes and not _whole_run(w, value, op):
+        flat = None if guard is None else _flat(w, guard, shape)
+        return _unflat(w, _read(_flat(w, where, shape), flat, op, dtype), shape)
     if lanes and op.unit and op.align > 1 and shape:
         where = _hinted(w, where, op, shape, dtype)
     return _read(where, guard, op, dtype)
+
+
+def _whole_run(w: Lines, value: Value, op: Load) -> bool:
+    """Whether a thread reads its run of neighbours with one access.
+
+    Triton would give what is left of a run to other threads, and move it back after the load.
+    """
+    return op.unit in value.digits and op.align >= w.plan.extent((op.unit,))
+
+
+def _flat(w: Lines, expr: Expr, shape: Shape) -> Expr:
+    """Return a tensor in one dimension, neighbours in neighbouring threads.
+
+    A last dimension that is a register digit goes to the front: no element changes its thread.
+    """
+    if _vector_last(w, shape):
+        expr = call("tl.trans", expr)
+    return w.plan.reshaped(expr, (tuple(d for dim in shape for d in dim),))
+
+
+def _unflat(w: Lines, expr: Expr, shape: Shape) -> Expr:
+    if not _vector_last(w, shape):
+        return w.plan.reshaped(expr, shape)
+    return call("tl.trans", w.plan.reshaped(expr, (shape[1], shape[0])))
+
+
+def _vector_last(w: Lines, shape: Shape) -> bool:
+    return len(shape) == 2 and shape[1] == (w.plan.vector,)
 
 
 def _read(where: Expr, guard: Expr | None, op: Load, dtype: DType) -> Expr:

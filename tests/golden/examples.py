@@ -43,7 +43,8 @@ class Example:
 
     @property
     def path(self) -> Path:
-        return ROOT / "examples" / f"{self.file or self.name}.haste"
+        own = self.folder / "program.haste"
+        return own if own.exists() else ROOT / "examples" / f"{self.file or self.name}.haste"
 
     def __str__(self) -> str:
         return self.name
@@ -51,6 +52,8 @@ class Example:
 
 EXAMPLES = (
     Example("a_shape", {"H": 8, "L": 4096, "D": 64}),
+    Example("blocks", {"M": 4096, "K": 4096, "N": 16}),
+    Example("slices", {"M": 4096, "K": 4096, "N": 1}),
     Example("bag", {"V": 100_000, "D": 128, "N": 4096, "B": 256}),
     Example("draft", {"M": 4096, "K": 4096}),
     Example("heads", {"H": 8, "L": 4096, "D": 64}),

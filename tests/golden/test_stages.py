@@ -93,4 +93,4 @@ def test_every_example_is_here() -> None:
         program = hastec.compile(path, backend_name="cpu", options=options)
         if not list(missing(program.graph, program.setup.registry)):
             lowered.add(path)
-    assert lowered == {example.path for example in EXAMPLES}
+    assert lowered == {e.path for e in EXAMPLES if e.path.parent.name == "examples"}
