@@ -15,7 +15,7 @@ from hastec.backends.cpu.code import Code, Machine, Module, Part
 from hastec.backends.cpu.convert import cast, constant
 from hastec.backends.cpu.entry import entry
 from hastec.backends.cpu.layout import choose
-from hastec.backends.cpu.panel import Panels, Where
+from hastec.backends.cpu.panel import ROOM, Panels, Where
 from hastec.backends.cpu.registers import Registers
 from hastec.backends.cpu.split import split_loops
 from hastec.backends.cpu.stage import panels
@@ -143,7 +143,7 @@ class _Emitter:
             digit = found[at].digit
             number, begin, end = (Part(f"%{n}", "i64") for n in ("number", "begin", "end"))
             where = Where(number, begin, end, self.coords[digit], self.grid[digit])
-            self.panels.write(stmt, found[at], where)
+            self.panels.write(stmt, found[at], where, ROOM // len(found))
 
     def widest(self, store: Store) -> int:
         """Return the bytes one part of a store writes."""

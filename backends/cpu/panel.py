@@ -21,7 +21,9 @@ from hastec.ir.kernel import For, Load, Stmt, Value
 from hastec.ir.types import F32, Kind
 
 ROOM = 1 << 20
-"""Bytes of a panel: what a core's own cache holds beside all else."""
+"""Bytes of a kernel's panels: what a core's own cache, and the stack of a thread, hold beside all
+else.
+"""
 OWN = 1 << 17
 """Bytes a program converts ahead at most."""
 RUN = 16
@@ -58,6 +60,7 @@ class _Open:
     panel: Panel
     loop: For
     memory: Part
+    room: int
     low: Part
     rows: Part
     own: Part | None
@@ -102,15 +105,15 @@ class Panels:
             self.regs.put(value.id, at, replace(part, name=self.code.emit("packed", text)))
         return True
 
-    def write(self, loop: For, panel: Panel, where: Where) -> None:
-        """Write a loop with its panel."""
+    def write(self, loop: For, panel: Panel, where: Where, room: int) -> None:
+        """Write a loop with its panel, which has so much room."""
         code = self.code
-        memory, flag = self._room(f"[{ROOM} x i8]", 64), self._room("i8", 1)
+        memory, flag = self._room(f"[{room} x i8]", 64), self._room("i8", 1)
         decide, pack, go = (code.fresh(f"{loop.digit}.{n}") for n in ("decide", "pack", "go"))
         low = self._wide(loop.lo)
         rows = code.op("rows", "sub", self._wide(loop.hi), low)
         own = self._room(f"[{OWN} x i8]", 64) if panel.ahead else None
-        using = _Open(panel, loop, memory, low, rows, own)
+        using = _Open(panel, loop, memory, room, low, rows, own)
         code.line(f"br {self._first(where)}, label %{decide}, label %{go}")
         code.label(decide)
         pays = self._pays(using, where)
@@ -150,7 +153,7 @@ class Panels:
         mine = code.op("mine", "sub", where.count, where.digit)
         few = code.intrinsic("few", "smin", left, mine)
         many = code.compare("many", "sge", few, code.const(NEIGHBOURS, "i64"))
-        most = ROOM // using.panel.row
+        most = using.room // using.panel.row
         if using.panel.ahead:
             most = min(most, OWN // (4 * sum(a.parts for a in using.panel.ahead)))
             longer = code.compare("longer", "sge", using.rows, code.const(RUN, "i64"))

@@ -39,6 +39,10 @@ WIDEST = 1 << 12
 """Bytes of the longest row."""
 
 
+MOST = 2
+"""Panels of a kernel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a row holds a value: its parts lie one after the other from ``offset`` on, ``bytes``
@@ -94,7 +98,7 @@ def panels(kernel: Kernel, layout: Layout) -> dict[int, Panel]:
             # A second loop over a digit is what is left of the first: short.
             walked.add(stmt.digit)
             panel = finder.panel(stmt)
-            if panel is not None:
+            if panel is not None and len(found) < MOST:
                 found[at] = panel
     return found
 

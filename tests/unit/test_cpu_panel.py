@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from hastec.backends.cpu.backend import Cpu
 from hastec.backends.cpu.layout import choose
 from hastec.backends.cpu.panel import ROOM
 from hastec.backends.cpu.stage import panels
+from hastec.driver import compile
 from hastec.ir.kernel import Kernel
 from hastec.ir.kernel_read import read_kernel
 from hastec.ir.kernel_verify import verify_kernel
 from hastec.ir.numeric import Array, carrier
 from hastec.ir.types import BY_NAME
+from hastec.options import Options
 from hastec.target import CPU
-from tests.unit.cpu_run import on_cpu
+from tests.unit.cpu_run import launch, launcher, on_cpu
+from tests.unit.test_cpu_backend import Fence
 
 PRODUCT = """
 kernel product {{
@@ -176,3 +180,30 @@ def test_the_text_is_taken_for_any_processor() -> None:
         target = replace(CPU, arch=arch)
         built = backend.build(backend.emit(kernel, {}, target), kernel, target)
         assert int(built.facts["instructions"]) > 0
+
+
+@pytest.mark.parametrize(("dtype", "left"), [("f32", "f32"), ("f16", "f16"), ("f16", "bf16")])
+def test_nothing_beside_tables_is_touched(dtype: str, left: str) -> None:
+    kernel, fence, sizes = product(dtype, left), Fence(), {"M": 24, "K": 17, "N": 40}
+    given, wanted = tables(24, 17, 40, dtype, left)
+    fenced = {name: fence.array(content.reshape(-1)) for name, content in given.items()}
+    launch(launcher(kernel), kernel, fenced, sizes)
+    assert (fenced["c"].reshape(24, 40) == wanted).all()
+
+
+THREE = """kernel three(A: f32[M, K], B: f32[K, N], C: f32[M, L], D: f32[L, N], E: f32[M, J],
+             F: f32[J, N]) -> Y: f32[M, N] {
+    Y[i, n] = sum[k] A[i, k] * B[k, n] + sum[l] C[i, l] * D[l, n] + sum[j] E[i, j] * F[j, n]
+}"""
+
+
+def test_a_kernel_has_two_panels_at_most() -> None:
+    draw = torch.Generator().manual_seed(0)
+    shapes = {"A": (64, 50), "B": (50, 70), "C": (64, 40), "D": (40, 70), "E": (64, 30)}
+    given = {n: torch.randn(s, generator=draw) for n, s in {**shapes, "F": (30, 70)}.items()}
+    a, b, c, d, e, f = (t.double() for t in given.values())
+    options = Options.from_environment({}, skip_cache=1)
+    plan = compile(THREE, backend_name="cpu", options=options).bind(M=64, N=70, K=50, L=40, J=30)
+    (source,) = plan.source.values()
+    assert source.count(f"alloca [{ROOM // 2} x i8]") == 2
+    assert torch.allclose(plan(**given).double(), a @ b + c @ d + e @ f, atol=1e-4)
