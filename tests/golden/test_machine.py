@@ -27,13 +27,14 @@ RUNS = [(e, SM90) for e in EXAMPLES] + [
 
 def final(example: Example, target: Target, updating: bool) -> str:
     """Return an example's last stage for a target; SM90's is among the stages."""
-    if target is SM90:
-        return (example.folder / "triton" / "final.txt").read_text(encoding="utf-8")
-    where = example.folder / target.name / "final.txt"
-    if updating:
+    where = example.folder / ("triton" if target is SM90 else target.name) / "final.txt"
+    if not updating:
+        return where.read_text(encoding="utf-8")
+    text = decided(program_of(example, target), example.sizes)
+    if target is not SM90:
         where.parent.mkdir(exist_ok=True)
-        where.write_text(decided(program_of(example, target), example.sizes), encoding="utf-8")
-    return where.read_text(encoding="utf-8")
+        where.write_text(text, encoding="utf-8")
+    return text
 
 
 @pytest.mark.parametrize(("example", "target"), RUNS, ids=lambda x: getattr(x, "name", str(x)))
