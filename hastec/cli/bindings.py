@@ -66,7 +66,8 @@ def _on(device: str, param: Param, table: object) -> object:
     if device == "cpu":
         return table
     if param.host:
-        return table.pin_memory() if isinstance(table, torch.Tensor) else table
+        locks = isinstance(table, torch.Tensor) and device.startswith("cuda")
+        return table.pin_memory() if locks else table
     if isinstance(table, torch.Tensor):
         return table.to(device)
     if isinstance(table, Mapping):

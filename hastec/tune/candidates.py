@@ -27,16 +27,20 @@ kind of its schedule, also the extents of that schedule's digits."""
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most so many candidates a region, combinations of formats, schedules priced for each."""
+    """At most so many candidates a region, combinations of formats, schedules priced for each.
+
+    ``relatives`` of the candidates are kept for variants of the one that was the fastest.
+    """
 
     candidates: int
     formats: int
     priced: int
+    relatives: int = 0
 
 
 LIMITS: Mapping[Effort, Limits] = {
     Effort.NONE: Limits(0, 0, 0),
-    Effort.QUICK: Limits(20, 4, 96),
+    Effort.QUICK: Limits(20, 4, 96, relatives=4),
     Effort.FULL: Limits(400, 16, 400),
 }
 
@@ -68,15 +72,30 @@ def candidates(
     limits: Limits,
     wide: bool = False,
 ) -> tuple[Candidate, ...]:
-    """Return the candidates of a region, the cheapest by prediction first.
+    """Return the candidates of a region worth measuring, the cheapest by prediction first.
+
+    See :func:`able` for the arguments.
+    """
+    return spread(able(graph, region, settled, tile, limits, wide), limits.candidates)
+
+
+def able(
+    graph: Graph,
+    region: Region,
+    settled: Mapping[NodeId, Format],
+    tile: Tile,
+    limits: Limits,
+    wide: bool = False,
+) -> tuple[Candidate, ...]:
+    """Return all candidates of a region that can be lowered, of the formats that promise most.
 
     ``graph`` is fused and not yet tiled, ``settled`` the formats already decided, by its table
     nodes. ``wide``: kernels must address more than 2^31 elements.
     """
     options = tile.options(graph, region, settled)
     found = [tuple(_of_formats(graph, region, settled, f, tile, limits, wide)) for f in options]
-    able = sorted((f for f in found if f), key=lambda f: f[0].seconds)
-    return spread([c for f in able[: limits.formats] for c in f], limits.candidates)
+    some = sorted((f for f in found if f), key=lambda f: f[0].seconds)
+    return tuple(c for f in some[: limits.formats] for c in f)
 
 
 def candidate_for(
@@ -124,6 +143,16 @@ def spread(found: Sequence[Candidate], most: int) -> tuple[Candidate, ...]:
         taken.append(best)
         seen.update(_likeness(best))
     return tuple(taken)
+
+
+def relatives(found: Sequence[Candidate], of: Candidate) -> tuple[Candidate, ...]:
+    """Return the other candidates of the formats and kind of one: those with its extents, which
+    overlap their iterations in other ways, first, then the cheapest.
+    """
+    _, kind, extents = _likeness(of)
+    alike = [c for c in found if _likeness(c)[1] == kind and c.text != of.text]
+    alike.sort(key=lambda c: (_likeness(c)[2] != extents, c.seconds))
+    return tuple(alike)
 
 
 def _charged(candidate: Candidate, seen: Counter[Hashable]) -> float:

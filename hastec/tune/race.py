@@ -16,7 +16,7 @@ from hastec.options import Effort
 from hastec.run.runner import Ready
 from hastec.run.timing import Timer, Times, timer_for
 from hastec.tune.building import Builder, Outcome, builder_for
-from hastec.tune.candidates import LIMITS, Candidate, candidates
+from hastec.tune.candidates import LIMITS, Candidate, able, relatives, spread
 from hastec.tune.entries import INTERRUPTED, UNFINISHED, Entries
 from hastec.tune.exact import exact
 from hastec.tune.part import part_of
@@ -71,6 +71,25 @@ class Runner:
     times: Times
 
 
+class Heat:
+    """What candidates are tried with: on what, up to when, and how many there are at most.
+
+    ``known`` are those decided before. ``done`` counts those tried now; ``late``: time was over
+    before all of them were.
+    """
+
+    def __init__(
+        self, bench: Bench, judge: Judge, known: frozenset[str], deadline: float, total: int
+    ) -> None:
+        self.bench = bench
+        self.judge = judge
+        self.known = known
+        self.deadline = deadline
+        self.total = total
+        self.done = 0
+        self.late = False
+
+
 class Race:
     """Tries the candidates of one region."""
 
@@ -101,26 +120,41 @@ class Race:
         problem, region, effort = self.problem, self.part.region, self.settings.effort
         data = tables.before()
         bench = Bench(problem, self.part, data)
-        given = (problem.graph, region, self.settled, problem.tile, LIMITS[effort], bench.wide())
-        found = candidates(*given)
-        known = self.entries.wrong() if self.settings.again else self.entries.tried()
-        todo = [c for c in found if c.text not in known]
+        limits = LIMITS[effort]
+        found = able(problem.graph, region, self.settled, problem.tile, limits, bench.wide())
         whole = exact(self.part, magnitudes(data.trial), problem.sizes)
         referee = Referee(self.part, data.trial, problem.sizes, problem.tile.registry)
         judge = Judge(self.part, referee, whole, self.settings.seed)
-        done = 0
-        for number, outcome in self._built(todo, deadline):
-            self._try(todo[number], outcome, bench, judge)
-            done += 1
-            self._tell(done, len(todo))
-            if time.monotonic() >= deadline:
-                break
+        known = self.entries.wrong() if self.settings.again else self.entries.tried()
+        heat = Heat(bench, judge, known, deadline, min(len(found), limits.candidates))
+        first = spread(found, limits.candidates - limits.relatives)
+        self._heat(first, heat)
+        best = self.entries.best()
+        leader = next((c for c in found if best is not None and c.text == best.schedule), None)
+        near = () if leader is None else relatives(found, leader)
+        fresh = dict.fromkeys(c for c in near if c not in first)
+        second = [*list(fresh)[: limits.relatives], *spread(found, limits.candidates)]
+        left = [c for c in dict.fromkeys(second) if c not in first]
+        self._heat(tuple(left[: heat.total - len(first)]), heat)
         self._finals(bench, deadline)
-        self._report(done)
-        if todo and not done and self.entries.best() is None:
+        self._report(heat.done)
+        if not heat.done and found and self.entries.best() is None:
             self.notes.append(_too_short(region.name))
-        if done == len(todo):
-            self.entries.finish(effort, len(found))
+        if not heat.late:
+            self.entries.finish(effort, heat.total)
+
+    def _heat(self, entrants: tuple[Candidate, ...], heat: Heat) -> None:
+        """Try candidates that are not known yet."""
+        todo = [c for c in entrants if c.text not in heat.known]
+        done = 0
+        for number, outcome in self._built(todo, heat.deadline):
+            self._try(todo[number], outcome, heat.bench, heat.judge)
+            done += 1
+            heat.done += 1
+            self._tell(heat.done, heat.total)
+            if time.monotonic() >= heat.deadline:
+                break
+        heat.late = heat.late or done < len(todo)
 
     def _built(self, todo: list[Candidate], deadline: float) -> Iterable[tuple[int, Outcome]]:
         kernels = [c.ranked.kernel for c in todo]
