@@ -155,9 +155,7 @@ class _Tally:
 
     def _joins(self, fn: str, used: list[Value]) -> bool:
         """Whether a bitwise function is issued with the ones that use it: three operands each."""
-        return fn in _BITWISE and all(
-            isinstance(u.op, Apply) and u.op.fn in _BITWISE for u in used
-        )
+        return fn in _BITWISE and all(isinstance(u.op, Apply) and u.op.fn in _BITWISE for u in used)
 
     def _shifts_zero(self, fn: str, args: tuple[ValueId, ...], used: list[Value]) -> bool:
         """Whether a constant is added to what is converted: it joins the conversion's own."""
