@@ -47,7 +47,7 @@ def test_a_product_of_two(left: str, right: str) -> None:
     through_all(text, given, {"M": 7, "K": 11, "N": 5}, 2)
 
 
-@pytest.mark.parametrize(("left", "right"), combinations_with_replacement(LAYOUTS, 2))
+@pytest.mark.parametrize(("left", "right"), tuple(combinations_with_replacement(LAYOUTS, 2)))
 def test_two_entry_by_entry(left: str, right: str) -> None:
     text = (
         f"kernel f(A: static sparse f32[M, K] @ {left}, B: static sparse f32[M, K] @ {right},"
