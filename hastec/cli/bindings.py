@@ -66,8 +66,9 @@ def _on(device: str, param: Param, table: object) -> object:
     if device == "cpu":
         return table
     if param.host:
-        locks = isinstance(table, torch.Tensor) and device.startswith("cuda")
-        return table.pin_memory() if locks else table
+        if isinstance(table, torch.Tensor) and device.startswith("cuda"):
+            return table.pin_memory()
+        return table
     if isinstance(table, torch.Tensor):
         return table.to(device)
     if isinstance(table, Mapping):
