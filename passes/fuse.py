@@ -187,12 +187,19 @@ def regions(graph: Graph) -> tuple[Region, ...]:
 def _shares(graph: Graph, group: list[NodeId], node: Node) -> bool:
     mine = _reductions(graph, _roots(node))
     reads = {n.id for n in walk(graph, (node.id,)) if n.is_table}
-    if reads & set(group):
+    if reads & set(group) or _model(graph, node) != _model(graph, graph.node(group[0])):
         return False
     first = graph.node(group[0])
     assert isinstance(first.op, Define) and isinstance(node.op, Define)
     nested = set(first.op.ranks) <= set(node.op.ranks) or set(node.op.ranks) <= set(first.op.ranks)
     return nested and any(mine & _reductions(graph, _roots(graph.node(g))) for g in group)
+
+
+def _model(graph: Graph, node: Node) -> str:
+    """Return the table whose entries alone are stored, and so walked; "" for a dense output."""
+    assert isinstance(node.op, Define)
+    name = node.op.name
+    return next((p.like for p in graph.params if p.name == name), "")
 
 
 def _roots(node: Node) -> tuple[NodeId, ...]:

@@ -83,3 +83,13 @@ def test_one_reduction_may_skip_what_another_needs(statement: str) -> None:
     types = {"W": "sparse f32[M, K]", "V": "sparse f32[M, K]", "x": "f32[K]"}
     params = ", ".join(f"{name}: {types[name]}" for name in used)
     through_all(f"kernel f({params}) -> y: f32[M] {{\n    y[m] = {statement}\n}}\n", used, 1e-6)
+
+
+def test_a_dense_output_is_whole_beside_one_with_a_pattern() -> None:
+    text = (
+        "kernel f(S: sparse f32[M, K], x: f32[N]) -> C: f32[M, K] like S, Y: f32[M, K] {\n"
+        "    C[i, j] = S[i, j] * sum[n] x[n] * x[n]\n"
+        "    Y[i, j] = S[i, j] + sum[n] x[n] * x[n]\n}\n"
+    )
+    given = {"S": Table(table((5, 7), 1)), "x": Table(np.array([1.0, -2.0, 3.0]))}
+    through_all(text, given)
