@@ -16,7 +16,8 @@ def folded(text: str, indent: int, width: int) -> list[str]:
         return [start + text]
     first, last = found
     lines = [start + text[: first + 1]]
-    comma = "," if text[first - 1].isalnum() else ""  # of a call: else it would make a tuple
+    called = first > 0 and (text[first - 1].isalnum() or text[first - 1] == "_")
+    comma = "," if called else ""  # around one expression it would make a tuple
     for item in _items(text[first + 1 : last]):
         lines += folded(f"{item}{comma}", indent + 4, width)
     return [*lines, start + text[last:]]

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import TypeAlias
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hastec.backends.triton.fold import folded
@@ -41,6 +41,7 @@ def test_brackets_are_enough(pair: Pair) -> None:
     assert ast.dump(ast.parse(short.text)) == ast.dump(ast.parse(full))
 
 
+@example((Expr("a // (a + a + (a + a)) + a", 5), "((a // ((a + a) + (a + a))) + a)"), 10)
 @given(trees(), st.integers(10, 40))
 def test_folded_lines_mean_the_same(pair: Pair, width: int) -> None:
     text = f"x = f({pair[0]}, g({pair[0]})[:, None], k={pair[1]})"
