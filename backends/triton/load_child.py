@@ -56,5 +56,5 @@ def main() -> None:
     channel = os.dup(1)
     # Whatever modules print must not reach the answers.
     os.dup2(2, 1)
-    with open(channel, "w", encoding="utf-8") as answers:  # noqa: PTH123 (a descriptor has no path)
+    with os.fdopen(channel, "w", encoding="utf-8") as answers:
         serve(sys.stdin, answers)

@@ -121,7 +121,7 @@ def test_wrong_results_everywhere_are_an_error(search: Search) -> None:
 
 def test_what_a_kernel_does_not_write_shows(search: Search) -> None:
     def after(kernel: Kernel, arrays: Mapping[str, Array]) -> None:
-        pass
+        """Change nothing."""
 
     lazy = Meddling(after)
     real = lazy.load
