@@ -187,6 +187,8 @@ def gather(condition: str) -> Kernel:
             value = k.map("and", inside, k.map("gt", value, k.const(0)))
         case "or":
             value = k.map("or", k.map("not", inside), k.map("gt", value, k.const(0)))
+        case _:
+            pass
     guards = (inside,) if condition == "for" else ()
     k.give("Y", "i", value, guards)
     return k
