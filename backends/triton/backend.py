@@ -14,6 +14,7 @@ from hastec.backends.triton.names import identifier
 from hastec.backends.triton.ops import SIGNATURES
 from hastec.backends.triton.pressure import registers
 from hastec.contracts import Array, Built, Emitted, Launcher
+from hastec.ir.ahead import ahead
 from hastec.ir.kernel import Kernel
 from hastec.target import Target
 
@@ -63,7 +64,7 @@ class TritonBackend:
         """Return a stand-alone module."""
         nvidia = not (self.interpret or target.arch.startswith("gfx"))
         popc = POPCOUNT if nvidia else ""
-        return Emitted(emit_source(kernel, lines, popc, self.interpret), ".py")
+        return Emitted(emit_source(ahead(kernel), lines, popc, self.interpret), ".py")
 
     def build(self, emitted: Emitted, kernel: Kernel, target: Target) -> Built:
         """Compile; facts are read off the machine code."""

@@ -68,7 +68,7 @@ class Schedule:
     @property
     def depth(self) -> int:
         """How many iterations of an innermost loop are in flight together."""
-        return self.unroll if self.stages == 1 else self.stages - 1
+        return self.unroll if self.stages <= 2 else self.stages - 1
 
     def axis(self, name: str) -> Axis | None:
         """Return the axis called ``name``, if the schedule spreads it."""

@@ -132,7 +132,7 @@ def _with_steps(
             continue
         inner = [f.name for f in facts if f.name != lane.name]
         ordered = {f.name: spreads[f.name] for f in facts}
-        for stages, unroll in ((1, 1), (3, 1), (1, 4)):
+        for stages, unroll in ((1, 1), (2, 2), (3, 1), (1, 4)):
             yield build(ordered, leads, (*inner, lane.name), stages=stages, unroll=unroll)
 
 
