@@ -38,6 +38,7 @@ from hastec.passes.normalise import Normalise
 from hastec.passes.ranking import Ranked, rank
 from hastec.passes.tile import Tile
 from hastec.run.device import Device, gpu
+from hastec.run.scratch import Scratch
 
 PROGRAM = Path(__file__).parent.parent / "examples" / "linear.haste"
 
@@ -67,15 +68,18 @@ def main() -> None:
     device = gpu()
     assert device is not None
     case = made(m, k, float(args.shape[2]), n)
-    rows = list(measured(case, device, args.limit, args.only, args.values))
+    rows = []
+    for row in measured(case, device, args.limit, args.only, args.values):
+        rows.append(row)
+        if args.out:  # what was measured stays if the rest is stopped
+            with Path(args.out).open("a") as file:
+                file.write(json.dumps(row) + "\n")
     rows.sort(key=lambda row: row["us"])
     for row in rows[:30]:
         print(
             f"{row['us']:8.1f} us  x{row['ratio']:.2f}  predicted {row['predicted']:8.1f} "
             f"{row['bound']:8} {row['format'][:110]} | {row['axes']}"
         )
-    if args.out:
-        Path(args.out).write_text("\n".join(json.dumps(r) for r in rows))
 
 
 def made(m: int, k: int, density: float, n: int) -> Case:
@@ -218,8 +222,11 @@ def _timed(
     grid = [size.evaluate(env) for _, size in kernel.grid]
     values = [env[s] for s in kernel.sizes]
 
+    scratch = Scratch(kernel).makers(env, "cuda")
+
     def call(arrays: Mapping[str, Any]) -> None:
-        have = {**arrays, "X.val": case.x, "b.val": case.b, "Y.val": y}
+        own = {name: make() for name, make in scratch}
+        have = {**arrays, **own, "X.val": case.x, "b.val": case.b, "Y.val": y}
         launch([have[t.name] for t in kernel.tables], values, grid)
 
     named = dict(packed.named())

@@ -130,8 +130,8 @@ def _whole(schedule: Schedule, axis: Axis, number: int | None) -> bool:
     if not number:
         return False
     digits = [schedule.digit(name) for name, _ in axis.digits]
-    tile = prod(d.extent or 1 for d in digits if d.role not in ("grid", "loop"))
-    rolled = any(d.role in ("grid", "loop") for d in digits)
+    tile = prod(d.extent or 1 for d in digits)
+    rolled = any(d.extent is None for d in digits)
     return number % tile == 0 if rolled else number == tile
 
 

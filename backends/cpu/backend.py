@@ -14,7 +14,7 @@ from hastec.backends.cpu.load import Loaded
 from hastec.backends.cpu.pool import Pool
 from hastec.contracts import Built, Emitted, Launcher
 from hastec.diag import InternalError
-from hastec.ir.kernel import Dot, Kernel
+from hastec.ir.kernel import Arrive, Dot, Kernel
 from hastec.target import Target
 
 CODE, DIGEST = "kernel.o", "kernel.o.sha256"
@@ -53,6 +53,8 @@ class Cpu:
         for value in kernel.values().values():
             if isinstance(value.op, Dot):
                 return "a CPU has no matrix products"
+            if isinstance(value.op, Arrive):
+                return "programs on a CPU share no sums"
             if prod(extent[d] for d in value.digits) > PARTS:
                 return f"%{value.id} has more than {PARTS} elements"
         return ""

@@ -25,6 +25,7 @@ from hastec.diag.span import Span
 from hastec.ir.kernel import (
     Address,
     Apply,
+    Arrive,
     Carried,
     Const,
     Coord,
@@ -300,7 +301,7 @@ class _Emitter:
             case Const() | SizeArg() | Coord() | Apply():
                 for at in regs.places(regs.rest(value.id)):
                     regs.put(value.id, at, self.simple(value, at))
-            case Dot() | Carried() | Final():
+            case Dot() | Arrive() | Carried() | Final():
                 raise InternalError(f"the CPU backend has no {type(op).__name__}")
             case _ as never:
                 assert_never(never)

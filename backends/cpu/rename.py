@@ -10,6 +10,7 @@ from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
     Apply,
+    Arrive,
     Carried,
     Carry,
     Const,
@@ -72,6 +73,8 @@ def _op(op: ValueOp, names: Names) -> ValueOp:
             return Address(start, _maybe(offset, names))
         case Load(_, pointer, mask):
             return replace(op, pointer=names.get(pointer, pointer), mask=_maybe(mask, names))
+        case Arrive(_, pointer, _):
+            return replace(op, pointer=names.get(pointer, pointer))
         case Reduce(_, arg, _) | Scan(_, arg, _):
             return replace(op, arg=names.get(arg, arg))
         case Dot(left, right, acc, over):

@@ -9,7 +9,7 @@ from hastec.backends.triton import ops
 from hastec.backends.triton.names import identifier
 from hastec.backends.triton.text import PRODUCT, Expr, size_expr
 from hastec.backends.triton.writer import Writer
-from hastec.ir.kernel import ANY_SIZE, Coord, Kernel, Requirement, Table
+from hastec.ir.kernel import ANY_SIZE, Coord, Kernel, Requirement, Table, TableAccess
 
 
 def emit_source(
@@ -36,6 +36,14 @@ def emit_source(
 
 
 # ------------------------------------------------------------------------------------ description
+_ACCESS: Mapping[TableAccess, str] = {
+    "read": "read",
+    "write": "written",
+    "scratch": "what programs hand to the last of them",
+    "count": "multiples of what arrives, before and after",
+}
+
+
 def _about(w: Writer) -> Iterator[str]:
     """Yield the module's docstring."""
     kernel, names = w.kernel, w.names.arguments
@@ -60,7 +68,7 @@ def _table(table: Table) -> str:
     of = {"val": f"values of {name}"}.get(component, f"{component} of {name}")
     of += f", level {level}" if level else ""
     count = "" if table.numel is None else f", {table.numel} elements"
-    return f"{of}: {table.dtype}{count}, {'written' if table.access == 'write' else 'read'}"
+    return f"{of}: {table.dtype}{count}, {_ACCESS[table.access]}"
 
 
 def _number(name: str, argument: str) -> str:

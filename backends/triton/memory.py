@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hastec.backends.triton.lines import Lines
 from hastec.backends.triton.physical import Lanes, Shape
-from hastec.backends.triton.text import Expr, call, listed, literal
+from hastec.backends.triton.text import Expr, call, infix, listed, literal
 from hastec.ir.kernel import Load, Store, Value
 from hastec.ir.types import DType
 
@@ -69,6 +69,15 @@ def _hinted(w: Lines, where: Expr, op: Load, shape: Shape, dtype: DType) -> Expr
     divisor[at] = min(16, op.align * dtype.bytes)
     runs = call("tl.max_contiguous", where, listed(run))
     return call("tl.multiple_of", runs, listed(divisor))
+
+
+def arrive(w: Lines, pointer: Value, among: int) -> Expr:
+    """Return whether this program is the last of ``among`` to arrive at a counter.
+
+    The default order of atomics makes what came before visible to who counts later.
+    """
+    before = call("tl.atomic_add", w.text(pointer), 1)
+    return infix(infix(before, "%", Expr(str(among))), "==", Expr(str(among - 1)))
 
 
 def store(w: Lines, stmt: Store) -> str:

@@ -14,6 +14,7 @@ from hastec.backends.triton.inline import inlined, used_by
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     POINTER,
+    Arrive,
     Carried,
     Const,
     Coord,
@@ -81,7 +82,7 @@ class _Pressure:
         """Whether a value is made of coordinates and sizes alone."""
         found = self.affine.get(value.id)
         if found is None:
-            read = isinstance(value.op, Load | Dot | Reduce | Scan | Carried | Final)
+            read = isinstance(value.op, Load | Dot | Reduce | Scan | Arrive | Carried | Final)
             used = (self.values[a] for a in arguments(value.op))
             found = not read and all(self._affine(v) for v in used)
             self.affine[value.id] = found

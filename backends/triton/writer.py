@@ -16,6 +16,7 @@ from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
     Apply,
+    Arrive,
     Carried,
     Carry,
     Const,
@@ -63,6 +64,8 @@ class Writer(Lines):
                 return across.scan(self, value, op, lanes)
             case Dot():
                 return across.dot(self, value, op)
+            case Arrive(_, pointer, among):
+                return memory.arrive(self, self.plan.values[pointer], among)
             case Carried() | Final():
                 raise InternalError(f"state %{value.id} is used outside its loop")
             case _ as never:
@@ -146,6 +149,8 @@ class Writer(Lines):
         if isinstance(value.op, Apply | Address):
             self.late[value.id] = value
             return
+        if isinstance(value.op, Arrive):
+            self.write("tl.debug_barrier()  # every thread has stored its part")
         counts = (value.id, self.lanes(value)) in self.held  # a loop, or programs
         if not counts and not isinstance(value.op, Const | SizeArg):
             self.define(value, self.lanes(value), self._over(value))

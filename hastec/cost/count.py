@@ -7,6 +7,7 @@ from math import log2, prod
 from typing import assert_never
 
 from hastec.cost.facts import Facts
+from hastec.cost.gather import LINE, warp_lines
 from hastec.cost.probe import Probe
 from hastec.cost.vector import cycles
 from hastec.ir.index import ValueId
@@ -14,6 +15,7 @@ from hastec.ir.kernel import (
     POINTER,
     Address,
     Apply,
+    Arrive,
     Carried,
     Const,
     Coord,
@@ -36,11 +38,6 @@ from hastec.ir.kernel import (
 )
 from hastec.ir.types import F16
 from hastec.target import Target
-
-LINE = 128
-"""Bytes of a cache line."""
-GATHERED = 6.0
-"""Lanes of a gather that are served together, measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +86,10 @@ class _Tally:
                     self.value(value, times)
                 case Store():
                     self.store(stmt, times)
-                case If(_, inner):
-                    self.block(inner, times, depth)
+                case If(condition, inner):
+                    last = self.values[condition].op
+                    share = last.among if isinstance(last, Arrive) else 1
+                    self.block(inner, times / share, depth)
                 case For():
                     trips = max(0.0, self.probe.number(stmt.hi) - self.probe.number(stmt.lo))
                     self.trips = max(self.trips, depth * max(1.0, trips))
@@ -129,6 +128,8 @@ class _Tally:
                 self.add("scan", self.copies(self.values[arg]), times)
             case Dot(left, right, _, over):
                 self.dot(self.values[left], self.values[right], over, v, times)
+            case Arrive():
+                self.add("barrier", 2 * self.target.slot("barrier"), times)
             case _ as never:
                 assert_never(never)
 
@@ -217,7 +218,8 @@ class _Tally:
             return whole if elements > 1 else 1.0
         fast = min(lanes, key=lambda d: d.stride)
         if self.probe.gathers(pointer, fast.name):
-            return max(whole, elements / run / GATHERED)
+            warp = warp_lines(self.probe, pointer, v, size, run, self.target.lanes)
+            return max(1.0, elements / run / self.target.lanes) * warp
         stride = abs(self.probe.stride(pointer, fast.name)) * size
         return max(whole, elements / run * min(1.0, stride / LINE))
 
@@ -260,6 +262,8 @@ def count(kernel: Kernel, target: Target, facts: Facts) -> Count:
     per_thread = sum(tally.slots.values())
     moved = 0.0
     for table in kernel.tables:
+        if table.access in ("scratch", "count"):
+            continue  # written and soon read again: it stays in the second cache
         touched = tally.touched.get(table.name, 0.0) * programs
         known = facts.numels.get(table.name)
         moved += touched if known is None else min(touched, known * table.dtype.bytes)

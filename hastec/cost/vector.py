@@ -19,6 +19,7 @@ from hastec.ir.kernel import (
     POINTER,
     Address,
     Apply,
+    Arrive,
     Carried,
     Const,
     Coord,
@@ -221,7 +222,7 @@ class _Cycles:
                 self.reduced(work, self.values[arg], digits)
             case Scan(_, arg, _):
                 work.add("scan", vector=8.0 * self.parts(self.values[arg]))
-            case Dot():
+            case Dot() | Arrive():
                 work.add("matrix", vector=1e6)
             case _ as never:
                 assert_never(never)

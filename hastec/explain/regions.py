@@ -79,9 +79,14 @@ def _rejected(graph: Graph, region: Region) -> tuple[Rejected, ...]:
 def _least(subject: Subject, kernel: Kernel) -> float | None:
     """Return the bytes that must move: every array of a kernel once."""
     dense = _dense_tables(subject)
-    sizes = [_array(subject, table, dense) for table in kernel.tables]
+    sizes = [_array(subject, table, dense) for table in _of_program(kernel)]
     known = [n for n in sizes if n is not None]
     return float(sum(known)) if len(known) == len(sizes) else None
+
+
+def _of_program(kernel: Kernel) -> tuple[Table, ...]:
+    """Return the arrays of a kernel but those a launch brings itself."""
+    return tuple(t for t in kernel.tables if t.access in ("read", "write"))
 
 
 def _array(subject: Subject, table: Table, dense: Mapping[str, float]) -> float | None:
@@ -114,7 +119,7 @@ def _dense_sizes(subject: Subject) -> dict[str, Size]:
 def _law(subject: Subject, kernel: Kernel) -> Size | None:
     """Return the bytes that must move in sizes no bound table tells; None if there are none."""
     dense, total = _dense_sizes(subject), Size()
-    for table in kernel.tables:
+    for table in _of_program(kernel):
         numel = None if table.numel is None else table.numel * table.dtype.bytes
         known = subject.held.get(table.name) or _like(subject, table.name)
         found = Size.of(int(known)) if known else dense.get(table.name, numel)

@@ -8,8 +8,19 @@ from math import gcd, prod
 from hastec.ir import arith
 from hastec.ir.define import Definitions
 from hastec.ir.index import Form, Interval, ValueId, content
-from hastec.ir.kernel import POINTER, Address, Const, Coord, Load, SizeArg, Store, Value
-from hastec.ir.types import I32, I64, DType
+from hastec.ir.kernel import (
+    POINTER,
+    Address,
+    Arrive,
+    Const,
+    Coord,
+    Let,
+    Load,
+    SizeArg,
+    Store,
+    Value,
+)
+from hastec.ir.types import BOOL, I32, I64, DType
 from hastec.sym.size import Divided, Name, Size
 
 RUN = 16
@@ -215,12 +226,30 @@ class Indexing(Definitions):
         self, table: str, form: Form, mask: Value | None = None, other: float = 0, hint: str = ""
     ) -> Value:
         """Return what lies at an index of a table; ``other`` where ``mask`` is false."""
+        op = self._access(table, form, mask, other)
+        digits = self.digits_of(self.values[op.pointer], mask)
+        return self.define(op, self.tables[table].dtype, digits, hint)
+
+    def fetch(self, table: str, form: Form, hint: str = "") -> Value:
+        """Return what lies at an index of scratch memory now: read here, not earlier."""
+        op = self._access(table, form, None, 0)
+        digits = self.values[op.pointer].digits
+        value = self._new(op, self.tables[table].dtype, digits, hint, None, self.block)
+        self.block.stmts.append(Let(value))
+        return value
+
+    def _access(self, table: str, form: Form, mask: Value | None, other: float) -> Load:
+        """Return a load, with what is known of neighbours."""
         pointer = self.pointer(table, form)
         unit, align = self.unit(form)
         if unit and self._too_wide(unit, self.tables[table].dtype):
             unit = ""
-        op = Load(table, pointer.id, None if mask is None else mask.id, other, unit, align)
-        return self.define(op, self.tables[table].dtype, self.digits_of(pointer, mask), hint)
+        return Load(table, pointer.id, None if mask is None else mask.id, other, unit, align)
+
+    def arrive(self, table: str, form: Form, among: int) -> Value:
+        """Return whether this is the last of ``among`` programs to arrive at a counter."""
+        op = Arrive(table, self.pointer(table, form).id, among)
+        return self.define(op, BOOL, hint="last")
 
     def store(
         self, table: str, form: Form, value: Value, mask: Value | None = None, combine: str = "set"

@@ -7,7 +7,8 @@ A value varies over a set of *digits*. A digit is one mixed-radix place of an ax
   ``block``: a matrix tile whose spread over threads the backend owns.
 
 Only ``Reduce``, ``Scan`` and ``Dot`` combine different coordinates of a digit; on thread and block
-digits they are the only nodes that move data between threads. Sparsity does not appear here:
+digits they are the only nodes that move data between threads. Programs share nothing but scratch
+memory, of which the last one to ``Arrive`` sees everything. Sparsity does not appear here:
 levels and codes have been expanded into these nodes.
 
 Meaning (see the kernel interpreter): a program runs its statements in order for every combination
@@ -28,6 +29,7 @@ from hastec.ir.types import DType, Kind
 from hastec.sym.size import Size
 
 Role = Literal["grid", "loop", "thread", "reg", "block"]
+TableAccess = Literal["read", "write", "scratch", "count"]
 
 ANY_SIZE = 2**62
 """No size is larger."""
@@ -59,12 +61,14 @@ class Table:
     """One array a kernel reads or writes: a component of a table of the program.
 
     ``numel`` is its number of elements as a size expression, if one is known. The start of every
-    array is aligned to ``align`` bytes.
+    array is aligned to ``align`` bytes. Two kinds are memory of the launch itself, and have a
+    ``numel``: what one program puts into ``scratch``, another may read; a ``count`` of arrivals
+    holds multiples of what arrives there, before a launch and after it.
     """
 
     name: str
     dtype: DType
-    access: Literal["read", "write"] = "read"
+    access: TableAccess = "read"
     numel: Size | None = None
     align: int = 16
 
@@ -152,6 +156,18 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrive:
+    """Count this program at a counter: true in the last of every ``among`` programs to arrive.
+
+    That one sees what the others put into scratch memory before they arrived.
+    """
+
+    table: str
+    pointer: ValueId
+    among: int
+
+
+@dataclass(frozen=True, slots=True)
 class Carried:
     """Inside a loop: the state left by the previous iteration."""
 
@@ -168,7 +184,18 @@ class Final:
 
 
 ValueOp: TypeAlias = (
-    Const | SizeArg | Coord | Apply | Address | Load | Reduce | Scan | Dot | Carried | Final
+    Const
+    | SizeArg
+    | Coord
+    | Apply
+    | Address
+    | Load
+    | Reduce
+    | Scan
+    | Dot
+    | Arrive
+    | Carried
+    | Final
 )
 
 
@@ -349,3 +376,5 @@ def arguments(op: ValueOp) -> tuple[ValueId, ...]:
             return (arg,)
         case Dot(left, right, acc, _):
             return (left, right) if acc is None else (left, right, acc)
+        case Arrive(_, pointer, _):
+            return (pointer,)

@@ -18,6 +18,7 @@ from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
     Apply,
+    Arrive,
     Carried,
     Const,
     Coord,
@@ -76,7 +77,7 @@ class _Machine:
         self.written = written
         if written is not None:
             for table in kernel.tables:
-                if table.access == "write":
+                if table.access in ("write", "scratch"):
                     written[table.name] = np.zeros(self.flat[table.name].size, np.int64)
         self.values = kernel.values()
         self.now: dict[ValueId, Array] = {}
@@ -212,6 +213,8 @@ class _Machine:
                 return self.load(op, value)
             case Reduce() | Scan() | Dot():
                 return self.across(op, value)
+            case Arrive():
+                return self.arrive(op)
             case Carried() | Final():
                 self.fail(f"%{value.id} is defined by its loop alone")
             case _ as never:
@@ -237,6 +240,14 @@ class _Machine:
         self.inside(offsets[live], load.table, "load")
         result[live] = self.flat[load.table][offsets[live]]
         return result
+
+    def arrive(self, op: Arrive) -> Array:
+        """Programs run one after the other: what others stored is there."""
+        at = self.now[op.pointer].reshape(1).astype(np.int64)
+        self.inside(at, op.table, "arrival")
+        count = int(self.flat[op.table][at[0]]) + 1
+        self.flat[op.table][at[0]] = count
+        return np.asarray(count % op.among == 0)
 
     def adjacent(self, load: Load, offsets: Counts, digits: Digits) -> None:
         """Check what a load claims of its neighbours: backends read them at once."""

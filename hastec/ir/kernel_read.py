@@ -12,6 +12,7 @@ from hastec.ir.kernel import (
     POINTER,
     Address,
     Apply,
+    Arrive,
     Carried,
     Carry,
     Const,
@@ -32,6 +33,7 @@ from hastec.ir.kernel import (
     Stmt,
     Store,
     Table,
+    TableAccess,
     Value,
     ValueOp,
 )
@@ -50,6 +52,7 @@ _ROLES: dict[str, Role] = {
     "reg": "reg",
     "block": "block",
 }
+_ACCESSES: tuple[TableAccess, ...] = ("read", "scratch", "count")
 _T = TypeVar("_T")
 
 
@@ -142,13 +145,13 @@ def _table(cursor: Cursor) -> Table:
     name = cursor.name()
     cursor.expect(":")
     dtype = _dtype(cursor)
-    access = "read" if cursor.accept("read") else "write"
-    if access == "write":
+    access: TableAccess | None = next((a for a in _ACCESSES if cursor.accept(a)), None)
+    if access is None:
         cursor.expect("write")
     cursor.expect("align")
     align = cursor.integer()
     numel = read_size(cursor) if cursor.accept("numel") else None
-    return Table(name, dtype, "read" if access == "read" else "write", numel, align)
+    return Table(name, dtype, access or "write", numel, align)
 
 
 def read_digit(cursor: Cursor) -> Digit:
@@ -318,6 +321,10 @@ def _op(cursor: Cursor) -> ValueOp:
             left, right = cursor.ref(), cursor.ref()
             acc = cursor.ref() if cursor.accept("acc") else None
             return Dot(left, right, acc, _over(cursor))
+        case "arrive":
+            table, pointer = _place(cursor)
+            cursor.expect("among")
+            return Arrive(table, pointer, cursor.integer())
         case "carried":
             return Carried(cursor.name(), cursor.integer())
         case "final":

@@ -9,6 +9,7 @@ from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
     Apply,
+    Arrive,
     Carried,
     Carry,
     Const,
@@ -142,6 +143,8 @@ def show_op(op: ValueOp) -> str:
             return f"final {quoted(loop)} {position}"
         case Reduce() | Scan() | Dot():
             return _across(op)
+        case Arrive(table, pointer, among):
+            return f"arrive {quoted(table)}[%{pointer}] among {among}"
         case _ as never:
             assert_never(never)
 

@@ -14,6 +14,7 @@ from hastec.ir.kernel import (
     POINTER,
     Address,
     Apply,
+    Arrive,
     Carried,
     Carry,
     Const,
@@ -36,7 +37,7 @@ from hastec.ir.kernel import (
 )
 from hastec.ir.kernel_show import show_kernel, show_stmt
 from hastec.ir.primitive_types import type_error
-from hastec.ir.types import BOOL, DType
+from hastec.ir.types import BOOL, I32, DType
 
 VECTOR_BYTES = 16
 """Widest access of one thread along a register digit."""
@@ -65,6 +66,8 @@ class _Checker:
         self.roots: dict[ValueId, str] = {}
         """The table every pointer leads into."""
         self.loops: list[str] = []
+        self.tests: list[Value] = []
+        """The conditions around this statement."""
         self.at: Stmt | None = None
 
     def fail(self, problem: str) -> NoReturn:
@@ -86,6 +89,8 @@ class _Checker:
         self.unique("state", (v.id for v in kernel.carried))
         for table in kernel.tables:
             self.need(not table.dtype.stores_only, f"{table.name}: {table.dtype} only stores")
+            own = table.access in ("scratch", "count")
+            self.need(not own or table.numel is not None, f"{table.name} has no number of elements")
         for digit in kernel.digits:
             self.digit(digit)
         grid = [d.name for d in kernel.digits if d.role == "grid"]
@@ -133,7 +138,9 @@ class _Checker:
                 self.scalar(condition, "the condition")
                 self.need(self.use(condition).dtype == BOOL, "the condition is no truth value")
                 outer = dict(self.scope)
+                self.tests.append(self.use(condition))
                 self.block(body)
+                self.tests.pop()
                 self.scope = outer
             case For():
                 self.loop(stmt)
@@ -215,7 +222,7 @@ class _Checker:
         table = self.tables.get(store.table)
         if table is None:
             self.fail(f"array {store.table} is not declared")
-        self.need(table.access == "write", f"array {store.table} is not written")
+        self.need(table.access in ("write", "scratch"), f"array {store.table} is not written")
         self.points(store.pointer, store.table)
         self.need(self.use(store.value).dtype == table.dtype, "the value has another type")
         self.mask(store.mask)
@@ -227,6 +234,16 @@ class _Checker:
             "any": table.dtype == BOOL,
         }
         self.need(exact.get(store.combine, False), f"{store.combine} is not exact in the array")
+
+    def arrive(self, value: Value, name: str, pointer: ValueId, among: int) -> None:
+        table = self.tables.get(name)
+        counts = table is not None and table.access == "count" and table.dtype == I32
+        self.need(counts, f"array {name} does not count arrivals")
+        self.points(pointer, name)
+        self.need(among > 1 and among & (among - 1) == 0, f"{among} programs are no power of two")
+        self.need(value.dtype == BOOL, "an arrival is the last one or not")
+        self.need(not self.loops and not self.tests, "an arrival inside a loop or a condition")
+        self.scalar(pointer, "a counter's address")
 
     def points(self, pointer: ValueId, table: str) -> None:
         self.need(self.use(pointer).dtype == POINTER, f"%{pointer} is no pointer")
@@ -277,6 +294,8 @@ class _Checker:
                 self.merged(monoid, value, used[0], (digit,))
             case Dot(_, _, _, over):
                 self.dot(value, used, over)
+            case Arrive(name, pointer, among):
+                self.arrive(value, name, pointer, among)
             case Carried() | Final():
                 self.fail("states are defined by their loops")
             case _ as never:
@@ -316,7 +335,9 @@ class _Checker:
         table = self.tables.get(load.table)
         if table is None:
             self.fail(f"array {load.table} is not declared")
-        self.need(table.access == "read", f"array {load.table} is not read")
+        last = any(isinstance(t.op, Arrive) for t in self.tests)
+        shared = table.access == "scratch" and last
+        self.need(table.access == "read" or shared, f"array {load.table} is not read")
         self.points(load.pointer, load.table)
         self.mask(load.mask)
         self.need(value.dtype == table.dtype, f"the array holds {table.dtype}")

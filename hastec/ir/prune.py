@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
+    Arrive,
     Carried,
     Carry,
     Coord,
@@ -33,7 +34,7 @@ def prune(kernel: Kernel, values: Mapping[ValueId, Value]) -> Kernel:
     live = _live(kernel, values)
     body = _keep(kernel.body, values, live)
     used = {s.table for s in statements(body) if isinstance(s, Store)}
-    used |= {v.op.table for i in live if isinstance((v := values[i]).op, Load)}
+    used |= {v.op.table for i in live if isinstance((v := values[i]).op, Load | Arrive)}
     loops = {s.digit for s in statements(body) if isinstance(s, For)}
     varied = {d for i in live for d in values[i].digits}
     varied |= {v.op.digit for i in live if isinstance((v := values[i]).op, Coord)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial, reduce
 from itertools import product
 from math import prod
 
@@ -14,10 +15,10 @@ from hastec.ir.graph import Access, Law, NodeId, Present, Reduce
 from hastec.ir.kernel import Value
 from hastec.ir.types import DType
 from hastec.lower import evaluate as ev
+from hastec.lower import split
 from hastec.lower.cluster import Cluster, clusters, pending
 from hastec.lower.context import Context, Nest
 from hastec.lower.dots import factors, zero
-from hastec.lower.leads import axes_of
 from hastec.lower.monoids import LOWEST, identity, merge, power
 from hastec.lower.nest import close_codes, place
 from hastec.lower.work import Refused
@@ -47,13 +48,17 @@ def run(c: Context, cluster: Cluster) -> None:
     """Compute the reductions of one nest and remember their results.
 
     A table in several parts is iterated one part after the other, each in a pass of its own.
+    What several programs share the last of them merges.
     """
+    share = split.share(c, cluster.ranks)
     with c.nested(cluster.ranks):
         found: dict[NodeId, Value] = {}
         for choice in _choices(c, cluster):
             with c.parts(choice):
                 made = _pass(c, cluster)
             found = _both(c, found, made) if found else made
+    if share is not None:
+        found = reduce(partial(_both, c), split.parts(c, share, found))
     for node, value in found.items():
         c.remember(node, value, c.work.nodes[node].ranks)
         law = c.work.law_of(node)
@@ -67,7 +72,6 @@ def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
     nest = Nest()
     with c.nested(cluster.ranks):
         reduce_all(c, tuple(b for r in cluster.ranks for b in c.work.bounds(r)))
-        _whole(c, cluster.ranks)
         with ExitStack() as stack:
             place(c, cluster.ranks, nest, stack)
             _inner(c, cluster, cluster.guards)
@@ -81,14 +85,6 @@ def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
                 _leave(c, state)
             close_codes(c, nest)
     return _close(c, states, nest)
-
-
-def _whole(c: Context, ranks: tuple[str, ...]) -> None:
-    """Refuse a schedule under which a program sees a part of a reduction only."""
-    for name in (axis for rank in ranks for axis in axes_of(c.work, c.schedule.leads, rank)):
-        axis = c.schedule.axis(name)
-        if axis is not None and any(c.schedule.digit(d).role == "grid" for d, _ in axis.digits):
-            raise Refused(f"a reduction needs all of {name}, and programs share it")
 
 
 def _choices(c: Context, cluster: Cluster) -> Iterator[tuple[tuple[NodeId, int], ...]]:

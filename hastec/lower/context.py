@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from hastec.ir.builder import Builder
@@ -14,6 +14,7 @@ from hastec.ir.kernel import Value
 from hastec.ir.schedule import Schedule
 from hastec.levels.protocol import Cursor
 from hastec.lower.work import Work
+from hastec.sym.size import Size
 
 
 @dataclass(slots=True)
@@ -56,6 +57,12 @@ class Context:
     paths: dict[Hashable, Path] = field(default_factory=dict)
     conditions: tuple[Value, ...] = ()
     memo: dict[Hashable, tuple[object, frozenset[str]]] = field(default_factory=dict)
+    grid: tuple[tuple[str, Size], ...] = ()
+    """The digits that programs differ in, with their numbers of values."""
+    rest: ExitStack = field(default_factory=ExitStack)
+    """What is open until the kernel ends."""
+    inner: int = 0
+    """How many nests are open."""
     part: dict[NodeId, int] = field(default_factory=dict)
     """Which part of a summed format a leading access iterates now."""
 
@@ -71,7 +78,9 @@ class Context:
         paths = {key: path.copy() for key, path in self.paths.items()}
         hidden = {key: m for key, m in self.memo.items() if m[1] & gone}
         self._hide(gone)
+        self.inner += 1
         yield
+        self.inner -= 1
         self.coords, self.inside, self.conditions = saved
         self.paths = paths
         self.memo = {key: m for key, m in self.memo.items() if not m[1] & gone} | hidden

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from hastec.diag.diagnostic import InternalError
 from hastec.ir.builder import Builder
 from hastec.ir.graph import Access, Define, NodeId, Present, SizeOf
@@ -33,13 +31,13 @@ def lower(work: Work, schedule: Schedule, wide: bool = False) -> Kernel:
     builder = Builder(work.region.name, schedule.digits, schedule.threads, wide, multiples)
     for name in schedule.ones:
         builder.requires[Requirement(Size.of(name), 1, 1)] = None
-    c = Context(work, schedule, builder)
     grid = _grid(work, schedule)
+    c = Context(work, schedule, builder, grid=grid)
     for digit, size in grid:
         lo, hi = size_interval(size, builder.size_bound)
         builder.coord(digit, (0, max(0, hi - 1, lo - 1)))
     nest = Nest()
-    with ExitStack() as stack:
+    with c.rest as stack:
         bounds = tuple(b for r in work.out_ranks for b in work.bounds(r))
         reduce_all(c, bounds)
         first = _without_loops(c)
@@ -70,7 +68,10 @@ def _grid(work: Work, schedule: Schedule) -> tuple[tuple[str, Size], ...]:
     found: dict[str, Size] = {}
     for axis in schedule.axes:
         for digit, stride in axis.digits:
-            if schedule.digit(digit).role == "grid":
+            at = schedule.digit(digit)
+            if at.role == "grid" and at.extent is not None:
+                found[digit] = Size.of(at.extent)
+            elif at.role == "grid":
                 found[digit] = _trips(_extent(work, schedule, axis), stride)
     order = [d.name for d in schedule.digits if d.role == "grid"]
     return tuple((d, found[d]) for d in order)

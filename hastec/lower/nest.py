@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from hastec.ir.format import Coord
 from hastec.ir.graph import Access, Const, Index, NodeId, Present, SizeOf
 from hastec.ir.index import Form
-from hastec.ir.kernel import Requirement, Value
+from hastec.ir.kernel import Digit, Requirement, Value
 from hastec.ir.schedule import Axis, Lead
 from hastec.ir.types import I32
 from hastec.levels.protocol import Cursor, Layout, Sized, Walked
@@ -87,7 +87,7 @@ def _within_extent(c: Context, rank: str, lo: Form, count: Form) -> Form:
 
 def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
     """Whether digits that are no loop take exactly the values below ``count``."""
-    roles = {c.schedule.digit(d).role for d, _ in axis.digits}
+    roles = {d.role for d in _digits(c, axis)}
     if axis.exact:
         _require(c, axis, tile, count)
     if "loop" in roles:
@@ -111,7 +111,7 @@ def _require(c: Context, axis: Axis, tile: int, count: Form) -> None:
     """Have a launch check that an axis is exactly as long as its digits say."""
     if count.terms:
         raise Refused(f"axis {axis} cannot be exact: its range is known at run time only")
-    roles = {c.schedule.digit(d).role for d, _ in axis.digits}
+    roles = {d.role for d in _digits(c, axis)}
     if roles & {"loop", "grid"}:
         need = Requirement(count.const, step=tile)
     else:
@@ -129,12 +129,18 @@ def _split(c: Context, axis: Axis) -> tuple[str | None, int]:
     """
     loop, step = None, None
     for name, stride in axis.digits:
-        role = c.schedule.digit(name).role
-        if role == "loop":
+        at = c.schedule.digit(name)
+        if at.role == "loop":
             loop, step = name, stride
-        elif role == "grid" and step is None:
+        elif at.role == "grid" and at.extent is None and step is None:
             step = stride
     return loop, step if step is not None else _span(c, axis)
+
+
+def _digits(c: Context, axis: Axis) -> tuple[Digit, ...]:
+    """Return the digits of an axis; programs that share a sum in a fixed number are like lanes."""
+    found = (c.schedule.digit(name) for name, _ in axis.digits)
+    return tuple(d for d in found if d.role != "grid" or d.extent is None)
 
 
 def _span(c: Context, axis: Axis) -> int:
@@ -267,7 +273,7 @@ def _bounded(c: Context, coord: Coord, form: Form) -> Form:
 def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> bool:
     """Whether digits that are no loop cover a level exactly; Refused if they cannot cover it."""
     extent = layout.extents[number]
-    grid = any(c.schedule.digit(d).role == "grid" for d, _ in axis.digits)
+    grid = any(d.role == "grid" for d in _digits(c, axis))
     if extent is None:
         raise Refused(f"axis {axis} cannot hold fibres whose length is known at run time only")
     constant = extent.constant

@@ -9,6 +9,7 @@ from hastec.lower.axes import AxisFacts, axes
 from hastec.lower.leads import leads
 from hastec.lower.space_cpu import vector_schedules
 from hastec.lower.space_lanes import lane_schedules, single_schedule
+from hastec.lower.space_split import shared
 from hastec.lower.space_tiles import tile_schedules
 from hastec.lower.work import Work
 from hastec.target import Target
@@ -27,9 +28,11 @@ def schedules(
     facts = axes(work, lead, sizes)
     for schedule in _all(work, target, facts, lead):
         found[schedule] = None
+        if target.threads != (1,):
+            found.update(dict.fromkeys(shared(work, target, facts, schedule)))
         if len(found) >= limit:
             break
-    return tuple(found)
+    return tuple(found)[:limit]
 
 
 def _all(

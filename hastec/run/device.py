@@ -37,7 +37,7 @@ def gpu() -> Device | None:
         name=f"sm_{major}{minor}",
         units=facts.multi_processor_count,
         l2=facts.L2_cache_size,
-        bandwidth=base.bandwidth * (1.4 if "H200" in facts.name else 1.0),
+        bandwidth=base.bandwidth * (1.3 if "H200" in facts.name else 1.0),
     )
     return Device(f"cuda:{index}", target, facts.name)
 

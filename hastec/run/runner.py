@@ -16,6 +16,7 @@ from hastec.run.again import Again, Bound, Launch, Memory
 from hastec.run.indices import IndexChecks
 from hastec.run.marks import Mark, mark_of
 from hastec.run.outputs import Output, allocate, makers, returned
+from hastec.run.scratch import Scratch
 from hastec.run.sizes import solve_sizes
 from hastec.run.tables import TableValue, checked_size, take
 from hastec.run.validate import refuse, within_reach_all
@@ -29,6 +30,10 @@ class Ready:
     launcher: Launcher
     source: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    scratch: Scratch = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scratch", Scratch(self.kernel))
 
     def fits(self, sizes: Mapping[str, int], wide: bool) -> bool:
         """Whether this kernel may run at these sizes (``wide``: some offset needs 64 bits)."""
@@ -36,11 +41,13 @@ class Ready:
             return False
         return all(r.holds(sizes) for r in self.kernel.requires)
 
-    def launch(self, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+    def launch(self, arrays: Mapping[str, Array], sizes: Mapping[str, int], device: str) -> None:
         """Run the kernel over its grid; nothing to do if a grid digit takes no value."""
         launch = self.launch_at(sizes)
         if launch is not None:
-            launch.launcher([arrays[n] for n in launch.names], launch.sizes, launch.grid)
+            own = {n: make() for n, make in self.scratch.makers(sizes, device)}
+            mine = [own[n] if n in own else arrays[n] for n in launch.names]
+            launch.launcher(mine, launch.sizes, launch.grid)
 
     def launch_at(self, sizes: Mapping[str, int]) -> Launch | None:
         """Return the launch at some sizes; None if a grid digit takes no value."""
@@ -127,17 +134,18 @@ class Runner:
         wide = needs_wide(arrays, sizes)
         kernels = [step.ready(sizes, wide) for step in self.steps]
         for kernel in kernels:
-            kernel.launch(arrays, sizes)
+            kernel.launch(arrays, sizes, self.device)
         if key is not None:
             self.memory.remember(key, self._again(kernels, sizes))
         return returned(self.outputs, arrays, sizes)
 
     def _again(self, kernels: list[Ready], sizes: Mapping[str, int]) -> Again:
         """Return what calls with these sizes have in common."""
-        launches = (x for k in kernels if (x := k.launch_at(sizes)) is not None)
-        bound = tuple(Bound.of(x, self.arrays) for x in launches)
+        launches = [(k, x) for k in kernels if (x := k.launch_at(sizes)) is not None]
+        bound = tuple(Bound.of(x, self.arrays) for _, x in launches)
         public = tuple(o.array for o in self.outputs if o.public)
-        return Again(bound, makers(self.outputs, sizes, self.device), public)
+        scratch = (m for k, _ in launches for m in k.scratch.makers(sizes, self.device))
+        return Again(bound, (*makers(self.outputs, sizes, self.device), *scratch), public)
 
     def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         """Return the arrays and sizes of a call, checked."""

@@ -62,7 +62,7 @@ class Bench:
         for output in placed.outputs:
             _poison(output, made[output.array])
         arrays = {**placed.arrays, **made}
-        ready.launch(arrays, placed.sizes)
+        ready.launch(arrays, placed.sizes, self.problem.device.name)
         self.wait()
         return {o.name: _spelled(o, arrays, placed.sizes) for o in placed.outputs}
 
@@ -70,7 +70,8 @@ class Bench:
         """Return launches of a candidate on the real tables, on copies that take turns."""
         placed = self.placed(candidate.formats, "real")
         copies = self._rotated(str(candidate.choice.formats), placed)
-        return [partial(ready.launch, arrays, placed.sizes) for arrays in copies]
+        device = self.problem.device.name
+        return [partial(ready.launch, arrays, placed.sizes, device) for arrays in copies]
 
     def wait(self) -> None:
         """Wait until the device has finished."""

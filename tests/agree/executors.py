@@ -81,7 +81,7 @@ class Native:
             held = mine[table.name]
             assert held.intact(), f"{self.name} writes past the ends of {table.name}"
             same = np.array_equal(_bytes(as_numpy(tensor)), _bytes(arrays[table.name]))
-            assert table.access == "write" or same, f"{self.name} writes {table.name}"
+            assert table.access != "read" or same, f"{self.name} writes {table.name}"
             arrays[table.name][...] = as_numpy(tensor)
 
 

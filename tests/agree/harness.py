@@ -134,9 +134,21 @@ def _offered(work: Work, sizes: Mapping[str, int], check: Check) -> tuple[Schedu
 def run(bound: Bound, region: Region, kernel: Kernel, executor: Executor) -> dict[str, Array]:
     """Return what a kernel stores, by the names of arrays."""
     outputs = output_arrays(bound, region)
-    arrays = {**bound.arrays, **outputs}
+    arrays = {**bound.arrays, **outputs, **scratch_arrays(bound, kernel)}
     executor.run(kernel, {t.name: arrays[t.name] for t in kernel.tables}, bound.sizes)
     return outputs
+
+
+def scratch_arrays(bound: Bound, kernel: Kernel) -> dict[str, Array]:
+    """Return the memory a launch brings itself: poisoned parts of sums, counters of 0."""
+    made: dict[str, Array] = {}
+    for table in kernel.tables:
+        if table.numel is not None and table.access in ("scratch", "count"):
+            kind, count = carrier(table.dtype), table.numel.evaluate(bound.sizes)
+            zero = table.access == "count" or kind == np.bool_
+            poison = np.full(count * kind.itemsize, 0xFF, np.uint8).view(kind)
+            made[table.name] = np.zeros(count, kind) if zero else poison
+    return made
 
 
 def output_arrays(bound: Bound, region: Region) -> dict[str, Array]:
