@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from hastec.ir.format import RAW, CodeSpec, Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Param
@@ -15,11 +14,11 @@ from hastec.target import Target
 BLOCKS = ((1, 16), (16, 16), (32, 32), (64, 64))
 """Blocks whose fill decides whether they are offered."""
 SLICE = 32
-"""Rows of a slice: one a lane."""
-SLICES = (8, 16, 32)
-"""Rows of a slice whose rows are cut into pieces."""
+"""Rows of a slice: one a lane, so that a warp reads neighbouring coordinates."""
 PIECE = 32
 """Pieces of rows are multiples of this many columns."""
+WIDEST = 256
+"""The narrowest pieces that are offered have at most this many columns."""
 ASSUMED_DENSITY = 0.3
 """Density of a table that nobody has seen yet."""
 
@@ -71,28 +70,31 @@ def sell(rows: int, unit: int, index: CodeSpec) -> Format:
 def pieced(rows: int, width: int, unit: int, index: CodeSpec) -> Format:
     """Return sliced ELL whose rows are cut into pieces of ``width`` columns.
 
-    All pieces of a slice are padded to the longest and stand beside each other.
+    Those of a slice that stand beside each other are padded to the longest.
     """
     outer, piece = Coord("i", "/", rows), Coord("j", "/", width)
     levels = (
         _level("dense", outer),
         _level("dense", piece),
         _level("dense", Coord("i", "%", rows)),
-        _level("ragged", Coord("j", "%", width), pad=outer, unit=unit),
+        _level("ragged", Coord("j", "%", width), pad=piece, unit=unit),
     )
     arguments = (("c", rows), ("s", width))
     return Format("sell", ("i", "j"), (Part(levels, index=index),), arguments=arguments)
 
 
 PIECES = (4, 2, 1)
-"""Widths of pieces that are offered, in sixteenths of a row."""
+"""Widths of pieces that are offered, in narrowest ones."""
 
 
 def widths(columns: int) -> tuple[int, ...]:
     """Return the widths of pieces that rows of so many columns may be cut into: each a multiple of
-    the last.
+    the last, of which there are a power of two, at least 16.
     """
-    least = -(-columns // (16 * PIECE)) * PIECE
+    count = 16
+    while columns > count * WIDEST:
+        count *= 2
+    least = -(-columns // (count * PIECE)) * PIECE
     return tuple(n * least for n in PIECES if n * least < columns)
 
 
@@ -175,10 +177,10 @@ def _slices(
     for index, word, more in codes:
         padding = 1.15 if stats is None else stats.padding(SLICE, 1, unit)
         yield Offer(sell(SLICE, unit, index), entries * padding * more * (size + word))
-    for piece, rows in product(widths(columns), SLICES):
-        padding = 1.2 if stats is None else stats.padding(rows, 1, unit, piece, True)
+    for piece in widths(columns):
+        padding = 1.2 if stats is None else stats.padding(SLICE, 1, unit, piece)
         for index, word, more in codes:
-            fmt = pieced(rows, piece, unit, index)
+            fmt = pieced(SLICE, piece, unit, index)
             yield Offer(fmt, entries * padding * more * (size + word))
 
 

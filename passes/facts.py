@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from math import prod
 
-from hastec.cost import Facts
+from hastec.cost import Facts, Fibres
 from hastec.ir.format import Coord, Format, LevelSpec, Part
 from hastec.ir.graph import Graph, Param
 from hastec.levels.stats import Stats
@@ -30,14 +30,16 @@ def facts_for(
     lengths: dict[str, float] = {}
     numels: dict[str, int] = {}
     trips: dict[str, Callable[[int, int], float]] = {}
+    fibres: dict[str, Fibres] = {}
     for param in graph.params:
         if param.name in formats and (param.sparse or param.format is not None):
             fmt, known = formats[param.name], stats.get(param.name)
             lengths.update(_lengths(param, fmt, known))
             trips.update(_trips(param, fmt, known))
+            fibres.update(_fibres(param, fmt, known))
         elif all(n in sizes for size in param.shape for n in size.names()):
             numels[f"{param.name}.val"] = prod(s.evaluate(sizes) for s in param.shape)
-    return Facts({**_assumed_steps(graph), **sizes}, lengths, numels, trips)
+    return Facts({**_assumed_steps(graph), **sizes}, lengths, numels, fibres, trips)
 
 
 def _assumed_steps(graph: Graph) -> dict[str, int]:
@@ -47,15 +49,35 @@ def _assumed_steps(graph: Graph) -> dict[str, int]:
     return dict.fromkeys(sorted(names - static), ASSUMED_BATCH) if static else {}
 
 
-def _lengths(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[str, float]]:
-    """Yield the mean fibre length of every level with run-time lengths."""
+def _fibred(param: Param, fmt: Format) -> Iterator[tuple[str, Part, int]]:
+    """Yield every level whose fibres have lengths of their own: its name, its part, its number."""
+    lead = len(param.shape) - len(fmt.dims)
     for n, part in enumerate(fmt.parts):
         name = param.name if len(fmt.parts) == 1 else f"{param.name}.p{n}"
-        lead = len(param.shape) - len(fmt.dims)
         for number, level in enumerate(part.levels):
             if level.kind in ("compressed", "ragged"):
-                mean = _assumed(level) if stats is None else _mean(part, number, stats)
-                yield f"{name}.{number + lead}.pos", mean
+                yield f"{name}.{number + lead}", part, number
+
+
+def _length(part: Part, number: int, stats: Stats | None) -> float:
+    """Return the mean length of the fibres of a level."""
+    return _assumed(part.levels[number]) if stats is None else _mean(part, number, stats)
+
+
+def _lengths(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[str, float]]:
+    """Yield the mean length of fibres, by the array that delimits them."""
+    for name, part, number in _fibred(param, fmt):
+        yield f"{name}.pos", _length(part, number, stats)
+
+
+def _fibres(param: Param, fmt: Format, stats: Stats | None) -> Iterator[tuple[str, Fibres]]:
+    """Yield what is known of fibres that store single coordinates, by the name of their level."""
+    density = ASSUMED_DENSITY if stats is None else max(stats.density, 1e-6)
+    for name, part, number in _fibred(param, fmt):
+        level = part.levels[number]
+        if level.coord.op != "/":
+            length = _length(part, number, stats)
+            yield name, Fibres(length, 1 / density, level.kind == "ragged")
 
 
 def _trips(

@@ -15,6 +15,7 @@ from hastec.ir.kernel import (
     Kernel,
     Load,
     Reduce,
+    Scan,
     SizeArg,
     Value,
     arguments,
@@ -23,6 +24,9 @@ from hastec.sym.size import Size
 
 UNEVEN = 1.2
 """How much longer the longest of a warp's fibres is than their mean, where nothing is known."""
+
+MEMORY = "memory"
+"""Where coordinates are given: the number that everything read from memory is taken to be."""
 
 _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "add": lambda a, b: a + b,
@@ -83,6 +87,10 @@ class Probe:
             case Reduce("max", arg, _):
                 number = self._number(arg, at, memo)
                 return number * UNEVEN if self._from_memory(arg) else number
+            case Scan(_, arg, _):
+                return self._number(arg, at, memo)
+            case Load():
+                return at.get(MEMORY, 0.0)
             case _:
                 return 0.0
 
@@ -148,6 +156,10 @@ class Probe:
     def stride(self, pointer: ValueId, digit: str) -> float:
         """Return how many elements apart neighbours along a digit lie."""
         return self._offset(pointer, {digit: 1.0}) - self._offset(pointer, {})
+
+    def scale(self, pointer: ValueId) -> float:
+        """Return by how many elements an address moves if what is read to form it grows by 1."""
+        return max(1.0, self._offset(pointer, {MEMORY: 1.0}) - self._offset(pointer, {}))
 
     def _offset(self, pointer: ValueId, at: Mapping[str, float]) -> float:
         op = self.values[pointer].op

@@ -12,7 +12,19 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from hastec.backends.triton.backend import TritonBackend
-from hastec.ir.kernel import Dot, For, Kernel, Let, Load, Reduce, Scan, Stmt, Value, statements
+from hastec.ir.kernel import (
+    Arrive,
+    Dot,
+    For,
+    Kernel,
+    Let,
+    Load,
+    Reduce,
+    Scan,
+    Stmt,
+    Value,
+    statements,
+)
 from hastec.target import GFX942, SM80, SM90, SM100, Target
 from tests.golden.examples import EXAMPLES, Example, codes, decided, program_of
 
@@ -76,9 +88,9 @@ def lets(body: tuple[Stmt, ...]) -> Iterator[Value]:
 
 
 def crosses(kernel: Kernel, value: Value) -> bool:
-    """Whether a value combines what different threads hold."""
+    """Whether a value combines what different threads hold, or needs what all of them stored."""
     op = value.op
-    if isinstance(op, Dot):
+    if isinstance(op, Dot | Arrive):
         return True
     digits = op.digits if isinstance(op, Reduce) else (op.digit,) if isinstance(op, Scan) else ()
     return any(kernel.digit(d).role in ("thread", "block") for d in digits)
