@@ -241,7 +241,9 @@ class _Tally:
         self.flops += 2.0 * inner * outer * times
         warps = max(1.0, self.kernel.threads / self.target.lanes)
         self.add("matrix", inner * outer / (16 * 8 * 16) / warps + 4, times)
-        self.add("stage", (self.copies(a) + self.copies(b)) / 8 + 4, times)
+        staged = sum(self.copies(v) / (8 if isinstance(v.op, Load) else 1) for v in (a, b))
+        # What is computed is packed, and crosses threads to where products want it.
+        self.add("stage", staged + 4, times)
 
 
 _BITWISE = ("bitand", "bitor", "bitxor")

@@ -27,11 +27,18 @@ MOST_REGISTERS = 64
 def lane_schedules(
     work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
 ) -> Iterator[Schedule]:
-    """Yield schedules with lanes on one output axis, then with lanes along a reduction."""
+    """Yield schedules with lanes on one output axis."""
     run = widest_run(work)
     for lane in _output_lanes(facts):
         for wide, narrow in product(_beside(facts, lane, target), _narrow(facts, lane, run)):
             yield from _with_steps(facts, leads, {**wide, **narrow}, run, lane)
+
+
+def sum_schedules(
+    work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
+) -> Iterator[Schedule]:
+    """Yield schedules with lanes along a reduction."""
+    run = widest_run(work)
     for lane in _reduced_lanes(facts):
         row = next((f for f in facts if not f.reduced and not f.led), None)
         for rows, narrow in product(_ROWS, _narrow(facts, None, run)):

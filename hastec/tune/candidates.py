@@ -40,7 +40,7 @@ class Limits:
 
 LIMITS: Mapping[Effort, Limits] = {
     Effort.NONE: Limits(0, 0, 0),
-    Effort.QUICK: Limits(20, 4, 96, relatives=4),
+    Effort.QUICK: Limits(20, 4, 128, relatives=4),
     Effort.FULL: Limits(400, 16, 400),
 }
 
