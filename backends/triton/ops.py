@@ -123,6 +123,33 @@ def _half(x, more: tl.constexpr):
     whole = tl.cast((x + more) | 0x6400, tl.int16)
     return tl.cast(whole, tl.float16, bitcast=True) - (1024.0 + more)
 """,
+    "_pairs": """@triton.jit
+def _pairs(word, bits: tl.constexpr, count: tl.constexpr, flip: tl.constexpr, less: tl.constexpr):
+    # Parts half a word apart get the exponent of 1024 together, two floats in a register.
+    for step in tl.static_range(0, 4):
+        if (2 << step) < count:
+            word = tl.join(word, word >> (bits << step))
+    mask, exponent = ((1 << bits) - 1) * 0x10001, 0x64006400 ^ (flip * 0x10001)
+    low, high = tl.inline_asm_elementwise(
+        "{ .reg .b32 t; lop3.b32 t, $2, $3, $4, 0x6a; mov.b32 {$0, $1}, t; }",
+        "=h,=h,r,r,r", [word, mask, exponent],
+        dtype=(tl.float16, tl.float16), is_pure=True, pack=1,
+    )
+    return tl.join(low, high) - (1024.0 + less)
+""",
+    "_pairs_anywhere": """@triton.jit
+def _pairs_anywhere(
+    word, bits: tl.constexpr, count: tl.constexpr, flip: tl.constexpr, less: tl.constexpr
+):
+    # Parts half a word apart get the exponent of 1024 together.
+    for step in tl.static_range(0, 4):
+        if (2 << step) < count:
+            word = tl.join(word, word >> (bits << step))
+    both = (word & (((1 << bits) - 1) * 0x10001)) ^ (0x64006400 ^ (flip * 0x10001))
+    low = tl.cast(tl.cast(both, tl.int16), tl.float16, bitcast=True)
+    high = tl.cast(tl.cast(both >> 16, tl.int16), tl.float16, bitcast=True)
+    return tl.join(low, high) - (1024.0 + less)
+""",
     "_parts": """@triton.jit
 def _parts(word, bits: tl.constexpr, count: tl.constexpr):
     # Joining keeps the parts of a word in the thread that holds it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import assert_never
 
-from hastec.backends.triton import across, memory, ops
+from hastec.backends.triton import across, memory, ops, pairs
 from hastec.backends.triton.inline import reads, used_by
 from hastec.backends.triton.lines import Lines
 from hastec.backends.triton.physical import Lanes
@@ -41,7 +41,12 @@ from hastec.ir.kernel import (
 class Writer(Lines):
     """Writes the statements of one kernel."""
 
-    __slots__ = ()
+    __slots__ = ("pairs", "swallowed")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pairs = pairs.pairs_of(self.kernel)
+        self.swallowed = frozenset(v for p in self.pairs.values() for v in p.inner)
 
     # ------------------------------------------------------------------------------ operations
     def expression(self, value: Value, lanes: Lanes) -> Expr:
@@ -82,6 +87,8 @@ class Writer(Lines):
         return expr if lanes[0] == digit else infix(expr, "%", Expr(str(d.extent)))
 
     def _apply(self, value: Value, op: Apply, lanes: Lanes) -> Expr:
+        if value.id in self.pairs:
+            return pairs.expression(self, value, self.pairs[value.id], lanes)
         shape = self.plan.shape_of(value.digits, lanes)
         operands = [self.plan.values[a] for a in op.args]
         if op.fn == "shr" and not lanes and (bits := self._part(value, *operands)):
@@ -163,6 +170,10 @@ class Writer(Lines):
 
     def _reads(self, stmt: Stmt) -> tuple[ValueId, ...]:
         """Return the values whose text a statement holds; parts of a word need no shift."""
+        if isinstance(stmt, Let) and stmt.value.id in self.swallowed:
+            return ()
+        if isinstance(stmt, Let) and stmt.value.id in self.pairs:
+            return (self.pairs[stmt.value.id].word,)
         if isinstance(stmt, Let) and isinstance(stmt.value.op, Apply) and stmt.value.op.fn == "shr":
             args = [self.plan.values[a] for a in stmt.value.op.args]
             if not self.lanes(stmt.value) and self._part(stmt.value, *args):

@@ -62,7 +62,7 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
     exact = _covers(c, axis, tile, count)
     if loop is not None:
         unit = tile if axis.exact else 1 if count.terms else k.divisor(count)
-        exact = _open(c, loop, tile, k.value(count), unit, nest, stack)
+        exact = _open(c, axis, loop, tile, k.value(count), unit, nest, stack)
     ordinal = _ordinal(c, axis, nest)
     c.coords[rank] = lo + ordinal
     if exact:
@@ -160,21 +160,48 @@ def _ordinal(c: Context, axis: Axis, nest: Nest) -> Form:
 
 
 def _open(
-    c: Context, loop: str, step: int, count: Value, unit: int, nest: Nest, stack: ExitStack
+    c: Context,
+    axis: Axis,
+    loop: str,
+    step: int,
+    count: Value,
+    unit: int,
+    nest: Nest,
+    stack: ExitStack,
 ) -> bool:
-    """Open the loop of an axis that advances by ``step``; return whether it ends exactly."""
+    """Open the loop of an axis that advances by ``step``; return whether it ends exactly.
+
+    Of programs that share the axis each makes the iterations of which it has a part: what does not
+    vary within an iteration may be read unasked.
+    """
     k = c.k
     trips = count
     exact = unit % step == 0
     if step > 1:
         if not exact:
+            own, inner = _own(c, axis)
+            exact = unit % (inner or step) == 0
             count = k.apply("add", count, k.const(step - 1, count.dtype))
+            if inner:
+                most = count.bounds or c.k.size_bound
+                count = k.bounded(k.apply("sub", count, own), (0, most[1]))
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False
     opened = k.loop(loop, k.const(0, trips.dtype), trips)
     nest.loops.append(stack.enter_context(opened))
     return exact
+
+
+def _own(c: Context, axis: Axis) -> tuple[Value, int]:
+    """Return where the part of this program starts among those that share an axis, and how long a
+    part is: 0 if none share it.
+    """
+    for name, stride in axis.digits:
+        at = c.schedule.digit(name)
+        if at.role == "grid" and at.extent is not None:
+            return c.k.value(c.k.form(c.k.coord(name)) * stride), stride
+    return c.k.const(0), 0
 
 
 # -------------------------------------------------------------------------------------- led ranks
@@ -245,7 +272,7 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         if axis.exact:
             unit = step_by
             _require(c, axis, step_by, Form.of(_known(extent, axis)))
-        exact = _open(c, loop, step_by, count, unit, nest, stack)
+        exact = _open(c, axis, loop, step_by, count, unit, nest, stack)
     else:
         exact = _fits(c, cursor.layout, number, axis, step_by)
     if exact:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hastec.backends.triton.backend import TritonBackend
+from hastec.backends.triton.pairs import pairs_of
 from hastec.ir.interp import Table
 from hastec.ir.kernel import Apply, Kernel, Let, statements
 from hastec.ir.types import F16, F32
@@ -85,3 +87,19 @@ def test_decoding_multiplies_halves() -> None:
         for v in rounded
         if isinstance(v.op, Apply)
     )
+
+
+@pytest.mark.parametrize(("code", "count"), [("int4(group = 32)", 8), ("int8(group = 32)", 4)])
+def test_parts_of_a_word_become_floats_in_pairs(code: str, count: int) -> None:
+    """On NVIDIA by packed arithmetic, elsewhere by the same in plain operations."""
+    found = 0
+    for kernel in kernels_of(product(code, 16, 64, 256)):
+        if not pairs_of(kernel):
+            continue
+        found += 1
+        for backend, helper in ((TritonBackend(), "_pairs"), (TritonBackend(True), "_pairs_any")):
+            text = backend.emit(kernel, {}, SM90).source
+            assert helper in text and ("lop3" in text) == (helper == "_pairs")
+            assert f", {32 // count}, {count}, " in text
+            assert "_half(" not in text
+    assert found
