@@ -81,10 +81,10 @@ def cases(device: str, quick: bool) -> Iterator[Case]:
 
 
 def _gpu(quick: bool) -> Iterator[Case]:
-    shapes = ((14336, 4096), (4096, 14336))
-    for rows, columns in shapes[: 1 if quick else 2]:
+    shapes = ((14336, 4096), (4096, 14336), (28672, 8192))
+    for rows, columns in shapes[: 1 if quick else None]:
         for zeros in (70,) if quick else (50, 70, 90):
-            for batch in (1, 16):
+            for batch in (1, 16) if quick else (1, 4, 16):
                 name = f"{rows}x{columns}, {zeros} % zeros"
                 yield Case(name, batch, "float16", rows, columns, round(1 - zeros / 100, 2))
         for values in () if quick else ("int4(group = 128)", "int8(group = 128)"):
