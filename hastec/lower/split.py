@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hastec.ir.graph import NodeId
+from hastec.ir.graph import Access, NodeId, Present
 from hastec.ir.index import Form
 from hastec.ir.kernel import Digit, Table, Value
 from hastec.ir.types import I32
@@ -23,10 +23,12 @@ def share(c: Context, ranks: tuple[str, ...]) -> Digit | None:
     """Return the digit that counts the programs a reduction over ``ranks`` is shared by, if any.
 
     Raises Refused for what cannot be shared: all of an axis among as many programs as it has
-    values, what stands in another nest or loop, and a second reduction after a first.
+    values, what stands in another nest or loop, a second reduction after a first, and a table in
+    several parts, of which each has axes of its own.
     """
     found: list[Digit] = []
-    for name in (axis for rank in ranks for axis in axes_of(c.work, c.schedule.leads, rank)):
+    names = [axis for rank in ranks for axis in axes_of(c.work, c.schedule.leads, rank)]
+    for name in names:
         axis = c.schedule.axis(name)
         digits = [] if axis is None else [c.schedule.digit(d) for d, _ in axis.digits]
         mine = [d for d in digits if d.role == "grid"]
@@ -35,9 +37,19 @@ def share(c: Context, ranks: tuple[str, ...]) -> Digit | None:
         found += mine
     if not found:
         return None
-    if len(found) > 1 or c.inner or c.k.block is not c.k.root:
+    if len(found) > 1 or c.inner or c.k.block is not c.k.root or _in_parts(c, ranks):
         raise Refused("programs share the outermost reduction of a kernel, along one axis")
     return found[0]
+
+
+def _in_parts(c: Context, ranks: tuple[str, ...]) -> bool:
+    """Whether a table that leads here is stored in several parts."""
+    for lead in c.schedule.leads:
+        op = c.work.nodes[lead.access].op
+        assert isinstance(op, Access | Present)
+        if set(lead.ranks) & set(ranks) and len(c.work.layouts[op.table]) > 1:
+            return True
+    return False
 
 
 def parts(
