@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
+from hastec.ir.graph import Access, Present
 from hastec.ir.kernel import Digit
 from hastec.ir.schedule import Axis, Schedule
 from hastec.lower.axes import AxisFacts
@@ -29,7 +30,7 @@ def shared(
     programs = _programs(facts, schedule)
     found = next((f for f in facts if f.reduced), None)
     axis = None if found is None else schedule.axis(found.name)
-    if programs is None or found is None or axis is None or not _sharable(work, found):
+    if programs is None or found is None or axis is None or not _sharable(work, schedule, found):
         return
     loop = next((d for d, _ in axis.digits if schedule.digit(d).role == "loop"), None)
     if loop is None or found.number is None:
@@ -42,7 +43,12 @@ def shared(
             yield _by(schedule, axis, loop, n)
 
 
-def _sharable(work: Work, f: AxisFacts) -> bool:
+def _sharable(work: Work, schedule: Schedule, f: AxisFacts) -> bool:
+    for lead in schedule.leads:
+        op = work.nodes[lead.access].op
+        assert isinstance(op, Access | Present)
+        if f.rank in lead.ranks and len(work.layouts[op.table]) > 1:
+            return False
     return not f.sequential and f.rank not in work.out_ranks
 
 
