@@ -91,6 +91,8 @@ class _Tally:
                     self.store(stmt, times)
                 case If(_, inner):
                     self.block(inner, times, depth)
+                case For() if stmt.rare:
+                    continue
                 case For():
                     trips = max(0.0, self.probe.number(stmt.hi) - self.probe.number(stmt.lo))
                     self.trips = max(self.trips, depth * max(1.0, trips))

@@ -166,3 +166,5 @@ class Nest:
     loops: list[Loop] = field(default_factory=list)
     tile: dict[str, None] = field(default_factory=dict)
     """Digits (thread, register, block) the nest's ranks are spread over."""
+    replay: bool = False
+    """Whether what is placed was placed before, in loops that are still open."""

@@ -166,6 +166,8 @@ def _open(
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False
+    if nest.replay and loop in k.loops:
+        return exact
     opened = k.loop(loop, k.const(0, trips.dtype), trips)
     nest.loops.append(stack.enter_context(opened))
     return exact
@@ -246,6 +248,8 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         cursor.exact.add(number)
     ordinal = _ordinal(c, axis, nest)
     if level.facts.sequential:
+        if nest.replay:
+            raise Refused(f"level {level.spec} of {cursor.layout.table} is read in order, once")
         _carry(c, path, number, ordinal, nest)
     step = level.walk(cursor, ordinal)
     cursor.restrict(step.inside)
