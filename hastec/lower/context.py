@@ -151,6 +151,7 @@ def _values(k: Builder, result: object) -> Iterator[Value]:
                 yield from _values(k, part)
         case Cursor():
             yield from result.masks
+            yield from (bits.word for bits, _ in result.bits)
             for forms in (result.ordinals, result.starts, result.replaced):
                 for form in forms.values():
                     yield from (k.values[v] for v, _ in form.terms)

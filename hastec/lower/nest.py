@@ -217,6 +217,7 @@ def _locate(c: Context, path: Path, number: int, subs: tuple[NodeId, ...]) -> No
     level = tables.locatable(cursor.layout, number)
     tables.guard(c, cursor, number, subs)
     step = level.locate(cursor, tables.coordinate(c, cursor.layout, number, subs))
+    cursor.note(step)
     cursor.restrict(step.stored)
     path.coords[number] = step.coord
     path.present = c.k.conj((path.present, step.present))
@@ -252,6 +253,7 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
             raise Refused(f"level {level.spec} of {cursor.layout.table} is read in order, once")
         _carry(c, path, number, ordinal, nest)
     step = level.walk(cursor, ordinal)
+    cursor.note(step)
     cursor.restrict(step.inside)
     if number + 1 < len(cursor.layout.levels):
         # Below a position that holds nothing there is nothing to read either.
