@@ -21,12 +21,13 @@ from hastec.levels.protocol import Layout
 from hastec.levels.registry import Registry
 from hastec.levels.stats import Stats, describe
 from hastec.observe import Stages
+from hastec.once import Once
 from hastec.options import Options
 from hastec.passes import Pass, pass_line
 from hastec.passes.bound import layouts_of, table_name
 from hastec.passes.catalogue import BLOCKS, widths
 from hastec.passes.choice import NOTHING, Choice
-from hastec.passes.tile import Tile
+from hastec.passes.tile import Against, Tile
 from hastec.pipeline import run_passes
 from hastec.run.device import Device
 from hastec.run.indices import IndexChecks
@@ -122,8 +123,10 @@ def _key(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice) 
     return key(fields)
 
 
-def passes_for(setup: Setup, known: Known, choice: Choice = NOTHING) -> tuple[Pass, ...]:
-    """Return the pass line of a compilation."""
+def passes_for(
+    setup: Setup, known: Known, choice: Choice = NOTHING, against: Against | None = None
+) -> tuple[Pass, ...]:
+    """Return the pass line of a compilation; ``against`` builds what is about to be chosen."""
     return pass_line(
         setup.device.target,
         setup.registry,
@@ -132,37 +135,42 @@ def passes_for(setup: Setup, known: Known, choice: Choice = NOTHING) -> tuple[Pa
         known.stats,
         setup.backend.refuse,
         choice,
+        against,
     )
 
 
 def _make(graph: Graph, setup: Setup, known: Known, build: bool, choice: Choice) -> Artefact:
     stages = Stages(stage_text)
-    target = setup.device.target
-    done = run_passes(graph, passes_for(setup, known, choice), (stages,))
-    codes = generate(done, setup.backend, target, setup.registry, setup.lines, build)
-    general = _general(done, codes, setup, known) if build else ()
+    target, once = setup.device.target, Once(setup.backend, setup.lines)
+    setup = replace(setup, backend=once)
+    passes = passes_for(setup, known, choice, once.against if build else None)
+    done = run_passes(graph, passes, (stages,))
+    codes = generate(done, once, target, setup.registry, setup.lines, build)
+    general = _general(done, codes, setup, known, once) if build else ()
     return Artefact(tuple(stages.found), codes, general)
 
 
-def _general(graph: Graph, codes: tuple[Code, ...], setup: Setup, known: Known) -> tuple[Code, ...]:
+def _general(
+    graph: Graph, codes: tuple[Code, ...], setup: Setup, known: Known, once: Once
+) -> tuple[Code, ...]:
     """Return kernels for any sizes of the regions whose own count on sizes that were hints."""
     bound = {c.region for c in codes if not _always(c.kernel, known.fixed)}
     open_ = tuple(replace(r, schedule=None) for r in graph.regions if r.name in bound)
     if not open_:
         return ()
-    again = _tile(setup, known).run(replace(graph, regions=open_))
-    return generate(again, setup.backend, setup.device.target, setup.registry, setup.lines)
+    again = _tile(setup, known, once).run(replace(graph, regions=open_))
+    return generate(again, once, setup.device.target, setup.registry, setup.lines)
 
 
 def _always(kernel: Kernel, fixed: frozenset[str]) -> bool:
     return all(n in fixed or not n.isidentifier() for r in kernel.requires for n in r.size.names())
 
 
-def _tile(setup: Setup, known: Known) -> Tile:
+def _tile(setup: Setup, known: Known, once: Once) -> Tile:
     """Return the pass that chooses schedules for any sizes but those that are fixed."""
     sizes = {n: v for n, v in known.sizes.items() if n in known.fixed}
-    target, refuse = setup.device.target, setup.backend.refuse
-    return Tile(target, known.stats, sizes, setup.registry, refuse=refuse)
+    given = setup.device.target, known.stats, sizes, setup.registry
+    return Tile(*given, refuse=setup.backend.refuse, against=once.against)
 
 
 # ------------------------------------------------------------------------------------------ runner
@@ -266,10 +274,13 @@ def _widened(
     """
     region = next(r for r in graph.regions if r.name == name)
     target, lines = setup.device.target, setup.lines
-    given = (setup.backend, target, setup.registry, lines, wide)
+    once = Once(setup.backend, lines)
+    given = (once, target, setup.registry, lines, wide)
     same = code_of(graph, region, *given, build=False)
     if not all(r.holds(sizes) for r in same.kernel.requires):
-        graph = _tile(setup, known).run(replace(graph, regions=(replace(region, schedule=None),)))
+        graph = _tile(setup, known, once).run(
+            replace(graph, regions=(replace(region, schedule=None),))
+        )
         region = graph.regions[0]
     return _ready(code_of(graph, region, *given), setup)
 

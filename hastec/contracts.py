@@ -20,10 +20,18 @@ class Emitted:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build leaves for the cache: files by name, and facts read off the machine code."""
+    """What a build leaves for the cache: files by name, and facts read off the machine code.
+
+    The fact ``stack`` counts the bytes a thread keeps in memory, for want of registers.
+    """
 
     files: Mapping[str, bytes]
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spilt(self) -> int:
+        """The bytes a thread keeps in memory; 0 where nobody counted."""
+        return int(self.facts.get("stack", "0"))
 
 
 class Array(Protocol):

@@ -22,7 +22,7 @@ from hastec.passes.fuse import Fuse
 from hastec.passes.layout import LayOut
 from hastec.passes.normalise import Normalise
 from hastec.passes.patterns import Patterns
-from hastec.passes.tile import Tile
+from hastec.passes.tile import Against, Tile
 from hastec.target import Target
 
 __all__ = ["Pass", "pass_line"]
@@ -36,10 +36,12 @@ def pass_line(
     stats: Mapping[str, Stats],
     refuse: Callable[[Kernel, Target], str] | None = None,
     choice: Choice = NOTHING,
+    against: Against | None = None,
 ) -> tuple[Pass, ...]:
     """Return all passes in order, for a target and what is known of a call's tables.
 
-    ``refuse`` says why the backend cannot hold a kernel; ``choice`` was decided beforehand.
+    ``refuse`` says why the backend cannot hold a kernel, ``against`` what speaks against one that
+    was built; ``choice`` was decided beforehand.
     """
     return (
         Check(registry),
@@ -47,7 +49,7 @@ def pass_line(
         Patterns(),
         ChooseFormats(target, given, stats, registry=registry),
         Fuse(),
-        Tile(target, stats, sizes, registry, refuse=refuse, choice=choice),
+        Tile(target, stats, sizes, registry, refuse=refuse, choice=choice, against=against),
         LayOut(registry),
         DeadCode(),
     )

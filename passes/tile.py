@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from hastec.cost import Facts
 from hastec.diag import Diagnostic, HasteError
@@ -13,18 +13,26 @@ from hastec.ir.format import Format
 from hastec.ir.forms import Form
 from hastec.ir.graph import Decision, Graph, NodeId, Region
 from hastec.ir.kernel import Kernel
+from hastec.ir.schedule import Schedule
 from hastec.levels.registry import Registry, default_registry
 from hastec.levels.stats import Stats
 from hastec.lower import Work
 from hastec.passes.bound import layouts_of, table_name, tables_of, work_of
 from hastec.passes.choice import NOTHING, Choice, only
 from hastec.passes.facts import facts_for
-from hastec.passes.ranking import Ranking, rank
+from hastec.passes.ranking import Ranked, Ranking, rank
 from hastec.target import Target
 from hastec.text import duration
 
 NO_SCHEDULE = "HST5002"
 MOST_COMBINATIONS = 16
+MOST_BUILT = 4
+"""Candidates of a region that are built before the first of them is taken as it is."""
+
+Against: TypeAlias = Callable[[Kernel, Target], str]
+"""Says what speaks against the machine code of a kernel ("" if nothing does)."""
+
+Formats: TypeAlias = dict[NodeId, Format]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Tile:
     """Says why a backend cannot hold a kernel ("" if it can)."""
     choice: Choice = NOTHING
     """Regions that were decided beforehand: they are not priced against others."""
+    against: Against | None = None
+    """Asked of the cheapest schedules, one after the other; what it objects to is passed over."""
 
     name: ClassVar[str] = "tile"
     needs: ClassVar[frozenset[Form]] = frozenset({Form.FUSED})
@@ -60,12 +70,12 @@ class Tile:
             able = [(f, r) for f, r in tried if r.ranked]
             if not able:
                 raise self._none(graph, region, tried[0][1])
-            formats, ranking = min(able, key=lambda pair: pair[1].ranked[0].price.seconds)
-            settled.update(formats)
+            taken = self._taken(able)
+            settled.update(taken.formats)
             decided = region.name in dict(self.choice)
-            decisions += _format_decisions(graph, tried, formats, decided)
-            decisions.append(_schedule_decision(region, ranking))
-            regions.append(replace(region, schedule=ranking.ranked[0].schedule))
+            decisions += _format_decisions(graph, tried, taken.formats, decided)
+            decisions.append(_schedule_decision(region, taken))
+            regions.append(replace(region, schedule=taken.best.schedule))
         return replace(
             graph,
             formats=tuple(sorted(settled.items())),
@@ -73,6 +83,30 @@ class Tile:
             candidates=(),
             decisions=tuple(decisions),
         )
+
+    def _taken(self, able: list[tuple[Formats, Ranking]]) -> Taken:
+        """Return the cheapest candidate whose code nothing speaks against; else the cheapest.
+
+        How many iterations are in flight changes little about code, so of schedules that differ
+        in nothing else one is built.
+        """
+        every = [(n, one) for n, (_, r) in enumerate(able) for one in r.ranked]
+        every.sort(key=lambda c: c[1].price.seconds)
+        built: set[tuple[int, Schedule]] = set()
+        passed: list[tuple[Ranked, str]] = []
+        for n, one in every:
+            key = n, replace(one.schedule, stages=1)
+            why = "it differs from one that was passed over in its stages only"
+            if key not in built:
+                why = self.against(one.kernel, self.target) if self.against else ""
+            if not why:
+                return Taken(*able[n], one, tuple(passed))
+            built.add(key)
+            passed.append((one, why))
+            if len(built) == MOST_BUILT:
+                break
+        n, one = every[0]
+        return Taken(*able[n], one, tuple(passed))
 
     def options(
         self, graph: Graph, region: Region, settled: Mapping[NodeId, Format]
@@ -124,6 +158,16 @@ class Tile:
         return HasteError(Diagnostic(NO_SCHEDULE, message, span, advice))
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a region gets: ``best`` of a ranking under formats, and cheaper ones passed over."""
+
+    formats: Formats
+    ranking: Ranking
+    best: Ranked
+    passed: tuple[tuple[Ranked, str], ...]
+
+
 def _with_likes(graph: Graph, formats: dict[NodeId, Format]) -> dict[NodeId, Format]:
     """Give outputs the format of the table they are like."""
     likes = {p.name: p.like for p in graph.params if p.like}
@@ -162,15 +206,24 @@ def _format_decisions(
         yield Decision(f"format of {table_name(graph.node(node))}", mine, reason, others)
 
 
-def _schedule_decision(region: Region, ranking: Ranking) -> Decision:
-    best = ranking.ranked[0]
+def _schedule_decision(region: Region, taken: Taken) -> Decision:
+    best, ranking = taken.best, taken.ranking
     cost = f"{duration(best.price.seconds)} predicted, bound by {best.price.bound}"
+    known = [best, *(r for r, _ in taken.passed)]
+    if best in known[1:]:
+        cost += f", but {taken.passed[0][1]}"
+    passed = tuple(
+        (_axes(r.schedule), f"{duration(r.price.seconds)} predicted, but {why}")
+        for r, why in taken.passed
+        if r is not best
+    )
     shown = tuple(
         (_axes(r.schedule), f"{duration(r.price.seconds)} predicted, bound by {r.price.bound}")
-        for r in ranking.ranked[1:6]
+        for r in [r for r in ranking.ranked if not any(r is k for k in known)][:5]
     )
     refused = tuple((f"{n} schedules", why) for why, n in ranking.refused)
-    return Decision(f"schedule of {region.name}", _axes(best.schedule), cost, (*shown, *refused))
+    rejected = (*passed, *shown, *refused)
+    return Decision(f"schedule of {region.name}", _axes(best.schedule), cost, rejected)
 
 
 def _axes(schedule: object) -> str:

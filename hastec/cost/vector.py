@@ -127,6 +127,8 @@ class _Cycles:
                     self.store(work, stmt, loop)
                 case If(_, inner):
                     work.join(self.work(inner, times, loop))
+                case For() if stmt.rare:
+                    continue
                 case For():
                     self.loop(work, stmt, times)
                 case _ as never:

@@ -7,7 +7,7 @@ loop invariants therefore need no pass, and levels may be written naively.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from hastec.ir.indexing import Indexing
 from hastec.ir.kernel import (
     Carried,
     Carry,
+    Digit,
     Dot,
     Final,
     For,
@@ -38,9 +39,13 @@ class Builder(Indexing):
     def reduce(self, monoid: str, value: Value, digits: Iterable[str], hint: str = "") -> Value:
         """Return ``value`` merged over those of ``digits`` it varies over.
 
-        What a thread holds is merged first, so that fewer values cross threads.
+        What a thread holds is merged first, so that fewer values cross threads: register digits
+        before thread digits, and the last digit of a tile before the others.
         """
         mine = [d for d in value.digits if d in set(digits)]
+        tile = [d for d in mine if self.digits[d].role == "block"]
+        if tile == mine:
+            mine.reverse()
         over = tuple(sorted(mine, key=lambda d: self.digits[d].role == "thread"))
         if not over:
             return value
@@ -64,7 +69,7 @@ class Builder(Indexing):
 
     # ------------------------------------------------------------------------------- control
     @contextmanager
-    def loop(self, digit: str, lo: Value, hi: Value) -> Iterator[Loop]:
+    def loop(self, digit: str, lo: Value, hi: Value, rare: bool = False) -> Iterator[Loop]:
         """Open a loop over a digit; definitions that need it land inside."""
         outer, span = self.block, self.span
         around = self.loops.get(digit)
@@ -85,7 +90,31 @@ class Builder(Indexing):
                 raise InternalError(f"a state of loop {digit} is never replaced")
             carries.append(Carry(init.id, after.id, inside.id, final.id))
         body = tuple(loop.block.stmts)
-        outer.stmts.append(For(loop.digit, lo.id, hi.id, body, tuple(carries), span=span))
+        outer.stmts.append(
+            For(loop.digit, lo.id, hi.id, body, tuple(carries), rare=rare, span=span)
+        )
+
+    def digit(self, digit: Digit) -> str:
+        """Declare a digit that no schedule has (again is fine) and return its name."""
+        known = self.digits.setdefault(digit.name, digit)
+        if known != digit:
+            raise InternalError(f"digit {digit.name} is two things")
+        self.order.setdefault(digit.name, len(self.order))
+        return digit.name
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Share no computation of the blocks around this one with what is built inside."""
+        outer, self.floor = self.floor, self.block
+        yield
+        self.floor = outer
+
+    @contextmanager
+    def instead(self, loops: Mapping[str, str]) -> Iterator[None]:
+        """Take the coordinate of an open loop for that of a digit, inside."""
+        outer, self.taken = self.taken, {**self.taken, **loops}
+        yield
+        self.taken = outer
 
     def _own_digit(self, digit: str) -> str:
         """Return a digit for one more loop over ``digit``: itself first, then copies of it."""

@@ -82,6 +82,10 @@ class Definitions:
         self.home: dict[ValueId, Block] = {}
         self.root = Block(None, 0)
         self.block = self.root
+        self.floor: Block | None = None
+        """The block that nothing computed may be moved out of."""
+        self.taken: dict[str, str] = {}
+        """Loops whose coordinates stand in for those of other digits."""
         self.loops: dict[str, Loop] = {}
         """Open loops by the schedule's digit."""
         self.open: dict[str, Loop] = {}
@@ -157,6 +161,8 @@ class Definitions:
         if isinstance(op, Coord) and op.digit in self.open:
             return self.open[op.digit].block
         used = [self.home[a] for a in arguments(op)]
+        if used and self.floor is not None:
+            used.append(self.floor)
         return max(used, key=lambda b: b.depth, default=self.root)
 
     def const(self, value: bool | int | float, dtype: DType | None = None) -> Value:
@@ -181,6 +187,7 @@ class Definitions:
 
     def coord(self, digit: str, bounds: Interval | None = None) -> Value:
         """Return the coordinate of a digit (of a loop: only inside it)."""
+        digit = self.taken.get(digit, digit)
         d = self.digits[digit]
         if d.role == "loop":
             if digit not in self.loops:

@@ -240,7 +240,8 @@ class For:
     """``body`` for each ``lo <= digit < hi`` (scalars), ascending, carrying states.
 
     ``stages`` is how many iterations a backend may have in flight, ``unroll`` how many it writes
-    out one after the other. The ``Carried`` values are
+    out one after the other. A ``rare`` loop has no iteration but for unusual contents of tables:
+    prices count none, and nothing is gained by pacing it. The ``Carried`` values are
     defined at the head of ``body``, the ``Final`` ones after the loop, both without a ``Let``.
     """
 
@@ -251,6 +252,7 @@ class For:
     carries: tuple[Carry, ...] = ()
     stages: int = 1
     unroll: int = 1
+    rare: bool = False
     span: Span | None = None
 
 
@@ -344,14 +346,14 @@ def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
 
 
 def paced(kernel: Kernel, stages: int, unroll: int) -> Kernel:
-    """Return a kernel whose innermost loops have ``stages`` and ``unroll``."""
+    """Return a kernel whose innermost loops, but rare ones, have ``stages`` and ``unroll``."""
     return replace(kernel, body=_paced(kernel.body, stages, unroll))
 
 
 def _paced(body: tuple[Stmt, ...], stages: int, unroll: int) -> tuple[Stmt, ...]:
     found: list[Stmt] = []
     for stmt in body:
-        if isinstance(stmt, For | If):
+        if isinstance(stmt, If) or (isinstance(stmt, For) and not stmt.rare):
             inner = any(isinstance(s, For) for s in statements(stmt.body))
             stmt = replace(stmt, body=_paced(stmt.body, stages, unroll))
             if isinstance(stmt, For) and not inner:

@@ -230,6 +230,7 @@ def _for(cursor: Cursor) -> For:
     hi = cursor.ref()
     stages = cursor.integer() if cursor.accept("stages") else 1
     unroll = cursor.integer() if cursor.accept("unroll") else 1
+    rare = cursor.accept("rare")
     carries: list[Carry] = []
     if cursor.accept("with"):
         carries.append(_carry(cursor))
@@ -239,7 +240,7 @@ def _for(cursor: Cursor) -> For:
     span = cursor.end_line()
     body = _body(cursor)
     cursor.end_line()
-    return For(digit, lo, hi, body, tuple(carries), stages, unroll, span)
+    return For(digit, lo, hi, body, tuple(carries), stages, unroll, rare, span)
 
 
 def _carry(cursor: Cursor) -> Carry:

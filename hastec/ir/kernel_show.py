@@ -96,6 +96,7 @@ def _head(loop: For) -> str:
     text = f"for {quoted(loop.digit)} in %{loop.lo} .. %{loop.hi}"
     text += f" stages {loop.stages}" if loop.stages != 1 else ""
     text += f" unroll {loop.unroll}" if loop.unroll != 1 else ""
+    text += " rare" if loop.rare else ""
     return text + (" with " + ", ".join(_carry(c) for c in loop.carries) if loop.carries else "")
 
 

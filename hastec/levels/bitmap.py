@@ -16,13 +16,13 @@ from hastec.ir.types import I32
 from hastec.levels.bits import bit_at, from_word, set_bits, to_word
 from hastec.levels.checking import Checking
 from hastec.levels.packing import Packing
-from hastec.levels.protocol import Cursor, Facts, IndexCode, Step, Stored
+from hastec.levels.protocol import Bits, Cursor, Facts, IndexCode, Step, Stored
 from hastec.levels.unpacking import Unpacking
 from hastec.sym.size import Size
 
 WORD = 32
 
-FACTS = Facts(full=True, ranked=True)
+FACTS = Facts(full=True, ranked=True, bits=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ class Bitmap:
     def walk(self, at: Cursor, ordinal: Form) -> Step:
         """Place coordinate ``ordinal``."""
         inside = at.within(self.number, ordinal, at.k.value(self.size(at)))
-        bit = self._place(at, ordinal, inside)
-        return Step(ordinal, inside, bit, bit)
+        bits, bit = self._place(at, ordinal, inside)
+        return Step(ordinal, inside, bit, bit, bits)
 
     def locate(self, at: Cursor, coord: Form) -> Step:
         """Place ``coord``: one word, one popcount."""
-        bit = self._place(at, coord, None)
-        return Step(coord, None, bit, bit)
+        bits, bit = self._place(at, coord, None)
+        return Step(coord, None, bit, bit, bits)
 
-    def _place(self, at: Cursor, coord: Form, mask: Value | None) -> Value:
+    def _place(self, at: Cursor, coord: Form, mask: Value | None) -> tuple[Bits, Value]:
         k, n = at.k, self.number
         at.ordinals[n] = coord
         index, place = k.divide(coord, WORD)
@@ -81,7 +81,7 @@ class Bitmap:
         bit = k.apply("bitand", k.apply("shr", word, shift), one)
         hit = k.conj([mask, k.apply("ne", bit, k.const(0), hint="bit")])
         assert hit is not None
-        return hit
+        return Bits(word, shift), hit
 
     # --------------------------------------------------------------------------------- arrays
     def pack(self, at: Packing) -> None:

@@ -40,6 +40,7 @@ class Facts:
     ``single``: a fibre is one position, that of the level above (so it has no storage digit).
     ``ranked``: positions are ranks among all fibres, read from memory. ``real``: coordinates, of
     padding too, are those of entries of the fibre, or 0: with the levels above, never past the end.
+    ``bits``: every step tells the word that holds, in a bit, whether its coordinate is stored.
     """
 
     full: bool = False
@@ -52,6 +53,7 @@ class Facts:
     single: bool = False
     ranked: bool = False
     real: bool = False
+    bits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +66,28 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Bits:
+    """Where it is kept that a coordinate is stored: bit ``place`` of ``word``."""
+
+    word: Value
+    place: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One position of a fibre.
 
     ``coord`` is its coordinate. Three masks (None: always true): ``inside``, the position exists
     and its coordinate may be used; ``stored``, moreover a value may be read there; ``present``,
     the table holds an entry there (padding and fillers do not, though their value reads as 0).
+    ``bits``: where ``stored`` was read, if it is one bit of a word.
     """
 
     coord: Form
     inside: Value | None = None
     stored: Value | None = None
     present: Value | None = None
+    bits: Bits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,8 @@ class Cursor:
     ``exact`` are the levels whose ordinals are known to exist (a loop ends with the fibre).
     ``starts`` are the starts of fibres, ``counts`` their lengths, ``replaced`` positions that a
     level computed instead of counted (a rank in a bitmap). ``carries`` holds the running state of
-    sequential codes and ``advanced`` what becomes of it.
+    sequential codes and ``advanced`` what becomes of it. ``bits`` are those of the steps so far,
+    each with the mask it was made into.
     """
 
     k: Builder
@@ -136,6 +149,7 @@ class Cursor:
     replaced: dict[int, Form] = field(default_factory=dict)
     carries: dict[int, Value] = field(default_factory=dict)
     advanced: dict[int, Value] = field(default_factory=dict)
+    bits: tuple[tuple[Bits, Value], ...] = ()
 
     def copy(self) -> Cursor:
         """Return a cursor that can be moved on without moving this one."""
@@ -150,6 +164,7 @@ class Cursor:
             dict(self.replaced),
             dict(self.carries),
             dict(self.advanced),
+            self.bits,
         )
 
     def within(self, level: int, ordinal: Form, count: Value) -> Value | None:
@@ -192,6 +207,11 @@ class Cursor:
         digits = {d for v, _ in at.terms for d in self.k.values[v].digits}
         kept = (m for m in self.masks if not m.digits or set(m.digits) & digits)
         return self.k.conj((*dict.fromkeys(kept), mask))
+
+    def note(self, step: Step) -> None:
+        """Remember what a step tells of where it is kept that its coordinate is stored."""
+        if step.bits is not None and step.stored is not None:
+            self.bits = (*self.bits, (step.bits, step.stored))
 
     def restrict(self, mask: Value | None) -> None:
         """Guard everything from here on by one more mask."""

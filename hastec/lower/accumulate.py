@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -16,6 +16,7 @@ from hastec.ir.kernel import Value
 from hastec.ir.types import DType
 from hastec.lower import evaluate as ev
 from hastec.lower import split
+from hastec.lower.again import again
 from hastec.lower.cluster import Cluster, clusters, pending
 from hastec.lower.context import Context, Nest
 from hastec.lower.dots import factors, zero
@@ -36,6 +37,10 @@ class _State:
     chain: list[tuple[Loop, Value]] = field(default_factory=list)
     before: Value | None = None
     value: Value | None = None
+    leaks: bool = False
+    """Whether what is left out may have made NaN of it."""
+    rows: tuple[str, ...] = ()
+    """Digits of a leaking sum that are taken one by one when it is formed again."""
 
 
 def reduce_all(c: Context, roots: tuple[NodeId, ...]) -> None:
@@ -55,10 +60,14 @@ def run(c: Context, cluster: Cluster) -> None:
         found: dict[NodeId, Value] = {}
         for choice in _choices(c, cluster):
             with c.parts(choice):
-                made = _pass(c, cluster)
+                made = _clean(c, cluster)
             found = _both(c, found, made) if found else made
     if share is not None:
         found = reduce(partial(_both, c), split.parts(c, share, found))
+    _remember(c, found)
+
+
+def _remember(c: Context, found: Mapping[NodeId, Value]) -> None:
     for node, value in found.items():
         c.remember(node, value, c.work.nodes[node].ranks)
         law = c.work.law_of(node)
@@ -66,9 +75,23 @@ def run(c: Context, cluster: Cluster) -> None:
             c.remember(law.floor, value, c.work.nodes[node].ranks)
 
 
-def _pass(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
-    """Return what one pass over the nest gives each of its reductions."""
-    states = [_state(c, m) for m in cluster.members]
+def _clean(c: Context, cluster: Cluster) -> dict[NodeId, Value]:
+    """Return what the nest gives each of its reductions, whatever stands at places left out."""
+    states = _states(c, cluster)
+    found = _pass(c, cluster, states)
+    sums = {s.node: found[s.node] for s in states if s.leaks}
+    if not sums:
+        return found
+    rows = tuple(dict.fromkeys(d for s in states for d in s.rows))
+
+    def alone(one: Context) -> Mapping[NodeId, Value]:
+        return _pass(one, cluster, _states(one, cluster))
+
+    return {**found, **again(c, sums, rows, alone)}
+
+
+def _pass(c: Context, cluster: Cluster, states: list[_State]) -> dict[NodeId, Value]:
+    """Return what one pass over the nest gives some of its reductions."""
     nest = Nest()
     with c.nested(cluster.ranks):
         reduce_all(c, tuple(b for r in cluster.ranks for b in c.work.bounds(r)))
@@ -123,6 +146,10 @@ def _inner(c: Context, cluster: Cluster, roots: tuple[NodeId, ...]) -> None:
     todo = pending(c.work, roots, tuple(c.coords), known)
     for nested in clusters(c.work, todo):
         run(c, nested)
+
+
+def _states(c: Context, cluster: Cluster) -> list[_State]:
+    return [_state(c, m) for m in cluster.members]
 
 
 def _state(c: Context, node: NodeId) -> _State:
@@ -221,12 +248,13 @@ def _dot(
     c: Context, state: _State, factor: Value | None, nest: Nest, masks: tuple[Value, ...]
 ) -> None:
     k = c.k
-    a, b, over = factors(c, state.op, tuple(nest.tile), masks)
-    digits = tuple(d for d in k.digits_of(a, b) if d not in over)
+    made = factors(c, state.op, tuple(nest.tile), masks)
+    digits = tuple(d for d in k.digits_of(made.left, made.right) if d not in made.over)
     before = _before(c, state, k.const(0.0, state.dtype), digits, nest, "acc")
     if before is not None and factor is not None:
         before = _scaled(c, before, factor)
-    state.value = k.dot(a, b, before, over)
+    state.value = k.dot(made.left, made.right, before, made.over)
+    state.leaks, state.rows = made.leaks, made.rows if made.leaks else ()
 
 
 def _merged_early(c: Context, state: _State, nest: Nest) -> tuple[str, ...]:

@@ -160,6 +160,7 @@ def _values(k: Builder, result: object) -> Iterator[Value]:
                 yield from _values(k, part)
         case Cursor():
             yield from result.masks
+            yield from (bits.word for bits, _ in result.bits)
             for forms in (result.ordinals, result.starts, result.replaced):
                 for form in forms.values():
                     yield from (k.values[v] for v, _ in form.terms)
@@ -175,3 +176,5 @@ class Nest:
     loops: list[Loop] = field(default_factory=list)
     tile: dict[str, None] = field(default_factory=dict)
     """Digits (thread, register, block) the nest's ranks are spread over."""
+    replay: bool = False
+    """Whether what is placed was placed before, in loops that are still open."""

@@ -1,11 +1,15 @@
-"""The two factors of a matrix product, each 0 or finite where a contribution does not count.
+"""The two factors of a matrix product, each 0 where a contribution does not count.
 
 A product of tiles adds every pair it holds. What lies outside the range, the pattern or the table
 must therefore be 0 in one factor, and must not be an infinity or NaN in the other: a masked load
-gives 0, but what is computed from it may be anything (``exp(0 - most)`` of a padded score).
+gives 0, but what is computed from it may be anything (``exp(0 - most)`` of a padded score). A mask
+over digits of one factor alone (``j <= i`` of ``V[j, d]``) cannot clean the other, which some rows
+see and some do not: then the product is said to leak, and :mod:`hastec.lower.again` sees to it.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from hastec.ir.graph import Access, Map, NodeId, Present, Reduce
 from hastec.ir.kernel import Value
@@ -15,12 +19,50 @@ from hastec.lower.context import Context
 from hastec.lower.work import Refused
 
 
-def factors(
-    c: Context, op: Reduce, tile: tuple[str, ...], masks: tuple[Value, ...]
-) -> tuple[Value, Value, tuple[str, ...]]:
-    """Return both factors of a sum of products and the digits of ``tile`` it sums over."""
-    nodes = _product(c, op)
-    a, b = (ev.evaluate(c, node) for node in nodes)
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """Two factors and the digits they are summed over.
+
+    ``leaks``: an infinity or NaN of one may stand where the other is 0 for what is left out.
+    """
+
+    left: Value
+    right: Value
+    over: tuple[str, ...]
+    leaks: bool = False
+    rows: tuple[str, ...] = ()
+
+
+def factors(c: Context, op: Reduce, tile: tuple[str, ...], masks: tuple[Value, ...]) -> Factors:
+    """Return the factors of a sum of products over ``tile``, 0 where a mask is false."""
+    nodes, plain = _product(c, op), _operands(c, op, tile)
+    left: list[Value] = []
+    right: list[Value] = []
+    leaks = False
+    for mask in masks:
+        zeros = [zero(c, node, mask) for node in nodes]
+        within = set(mask.digits) <= set(plain.right.digits)
+        if not zeros[0] and not (zeros[1] and _stored(c, nodes[0])):
+            left.append(mask)
+        if not zeros[1] and within and not (zeros[0] and _stored(c, nodes[1])):
+            right.append(mask)
+        if not within and not zeros[1] and any(_strict(c, g) for g in op.guards):
+            raise Refused("only present entries may be touched, and a matrix product reads others")
+        leaks |= not ((zeros[0] or mask in left) and (zeros[1] or mask in right))
+    a, b = _under(c, left, plain.left), _under(c, right, plain.right)
+    return Factors(a, b, plain.over, leaks and a.dtype.is_float, _rows(c, nodes, plain))
+
+
+def _rows(c: Context, nodes: tuple[NodeId, NodeId], plain: Factors) -> tuple[str, ...]:
+    """Return the free digits of what is computed: of the left factor if neither is."""
+    both = zip(nodes, (plain.left, plain.right), strict=True)
+    found = [v for node, v in both if not _stored(c, node)] or [plain.left]
+    return tuple(d for v in found for d in v.digits if d not in plain.over)
+
+
+def _operands(c: Context, op: Reduce, tile: tuple[str, ...]) -> Factors:
+    """Return the factors of a sum of products as they are, with the digits it sums over."""
+    a, b = (ev.evaluate(c, node) for node in _product(c, op))
     if a.dtype != b.dtype:
         # A computed factor is rounded to its partner's type: the one rounding inside a kernel.
         narrow = min((a.dtype, b.dtype), key=lambda t: t.bits)
@@ -30,8 +72,7 @@ def factors(
         raise Refused("a matrix product needs a tile of the summed rank in both factors")
     if any(d in a.digits for d in b.digits if d not in over):
         raise Refused("both factors of a matrix product vary with a tile that is not summed")
-    left, right = _needed(c, nodes, (a, b), masks, any(_strict(c, g) for g in op.guards))
-    return _under(c, left, a), _under(c, right, b), over
+    return Factors(a, b, over)
 
 
 def _product(c: Context, op: Reduce) -> tuple[NodeId, NodeId]:
@@ -39,32 +80,6 @@ def _product(c: Context, op: Reduce) -> tuple[NodeId, NodeId]:
     if not isinstance(body, Map) or body.fn != "mul" or op.monoid != "sum":
         raise Refused("only a sum of products can be a matrix product")
     return body.args[0], body.args[1]
-
-
-def _needed(
-    c: Context,
-    nodes: tuple[NodeId, NodeId],
-    values: tuple[Value, Value],
-    masks: tuple[Value, ...],
-    strict: bool,
-) -> tuple[list[Value], list[Value]]:
-    """Return the masks that each factor has to be set to 0 under.
-
-    A mask that varies over digits of one factor alone cannot clean the other: with a reduction
-    over present entries, which promises to touch nothing else, that is no matrix product.
-    """
-    left: list[Value] = []
-    right: list[Value] = []
-    for mask in masks:
-        zeros = [zero(c, node, mask) for node in nodes]
-        if not zeros[0] and (not zeros[1] or not _stored(c, nodes[0])):
-            left.append(mask)
-        within = set(mask.digits) <= set(values[1].digits)
-        if not zeros[1] and (not _stored(c, nodes[1]) or (within and not zeros[0])):
-            right.append(mask)
-        if strict and not within and not zeros[1]:
-            raise Refused("only present entries may be touched, and a matrix product reads others")
-    return left, right
 
 
 def _under(c: Context, masks: list[Value], value: Value) -> Value:

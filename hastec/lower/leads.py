@@ -233,3 +233,50 @@ def _applied(fn: str, args: list[float | None]) -> float | None:
             return None if a is None else -a
         case _:
             return None
+
+
+def needed(work: Work, access: NodeId) -> tuple[NodeId, ...]:
+    """Return the other accesses without whose entry the value of ``access`` is of no use.
+
+    Wherever the value goes, what it becomes there is decided, or skipped, where one of them is
+    absent, whatever the value; if only it is finite.
+    """
+    goals = [(op.guards, op.args) for n in work.reduces() if isinstance(op := n.op, Reduce)]
+    goals += [(op.guards, (op.body,)) for _, op in work.stores]
+    bounds = tuple(b for r in work.ranks for b in work.bounds(r))
+    op = work.nodes[access].op
+    assert isinstance(op, Access | Present)
+    # What is not read is the fill, and that is to be finite too, or what is added to its like.
+    fills = {n.id: _fill(work, n.op) for n in work.accesses() if isinstance(n.op, Access | Present)}
+    mine = fills.pop(access)
+    others = {a for a, fill in fills.items() if abs(mine) < float("inf") or mine == fill}
+    if access in _directly(work, (*bounds, *(g for guards, _ in goals for g in guards))):
+        return ()
+    for guards, args in goals:
+        for arg in args:
+            if access in _directly(work, (arg,)):
+                skips = {a for g in guards for a in _required(work, g)}
+                others &= {a for a in others if a in skips or _decides(work, arg, a)}
+    return tuple(sorted(others))
+
+
+def _directly(work: Work, roots: tuple[NodeId, ...]) -> set[NodeId]:
+    """Return the nodes that values are made of, but for what reductions are made of."""
+    found, left = set[NodeId](), list(roots)
+    while left:
+        at = left.pop()
+        if at not in found:
+            found.add(at)
+            inner = isinstance(work.nodes[at].op, Reduce)
+            left += () if inner else work.value_operands(at)
+    return found
+
+
+def _decides(work: Work, node: NodeId, access: NodeId) -> bool:
+    """Whether a value is decided where an access is absent."""
+    op = work.nodes[access].op
+    return isinstance(op, Access) and _known(work, node, {access: _fill(work, op)}) is not None
+
+
+def _fill(work: Work, op: Access | Present) -> float:
+    return float(work.layouts[op.table][0].fill)

@@ -188,6 +188,8 @@ def _open(
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False
+    if nest.replay and loop in k.loops:
+        return exact
     opened = k.loop(loop, k.const(0, trips.dtype), trips)
     nest.loops.append(stack.enter_context(opened))
     return exact
@@ -248,6 +250,7 @@ def _locate(c: Context, path: Path, number: int, subs: tuple[NodeId, ...]) -> No
     level = tables.locatable(cursor.layout, number)
     tables.guard(c, cursor, number, subs)
     step = level.locate(cursor, tables.coordinate(c, cursor.layout, number, subs))
+    cursor.note(step)
     cursor.restrict(step.stored)
     path.coords[number] = step.coord
     path.present = c.k.conj((path.present, step.present))
@@ -279,8 +282,11 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
         cursor.exact.add(number)
     ordinal = _ordinal(c, axis, nest)
     if level.facts.sequential:
+        if nest.replay:
+            raise Refused(f"level {level.spec} of {cursor.layout.table} is read in order, once")
         _carry(c, path, number, ordinal, nest)
     step = level.walk(cursor, ordinal)
+    cursor.note(step)
     cursor.restrict(step.inside)
     if number + 1 < len(cursor.layout.levels):
         # Below a position that holds nothing there is nothing to read either.

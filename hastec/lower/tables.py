@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 from hastec.ir.graph import Access, Index, NodeId, Present
 from hastec.ir.index import Form
 from hastec.ir.kernel import Const, Value
-from hastec.levels.protocol import Cursor, Layout, Located
+from hastec.levels.protocol import Bits, Cursor, Layout, Located
 from hastec.lower import evaluate as ev
 from hastec.lower.context import Context
+from hastec.lower.leads import needed
 from hastec.lower.work import Refused
 
 
@@ -17,18 +18,63 @@ def read(c: Context, node: NodeId, table: NodeId) -> Value:
     """Return the entry an access names: the fill where nothing is stored."""
     path = c.paths.get(c.key_of(node))
     if path is not None:
-        layout = path.cursor.layout
-        return layout.values.read(path.cursor, path.stored, layout.fill)
+        return _value(c, node, path.cursor, path.stored)
     value: Value | None = None
     for layout in reversed(c.work.layouts[table]):
         cursor = located(c, node, layout)
-        mine = layout.values.read(cursor, None, layout.fill)
+        mine = _value(c, node, cursor, None)
         stored = c.k.conj(cursor.masks)
         if value is not None and stored is not None:
             mine = c.k.apply("where", stored, mine, value)
         value = mine
     assert value is not None
     return value
+
+
+def _value(c: Context, node: NodeId, cursor: Cursor, stored: Value | None) -> Value:
+    """Return the value at a cursor, read where other tables need it and have an entry too."""
+    layout, masks = cursor.layout, cursor.masks
+    for mask, both in _common(c, node, cursor):
+        cursor.masks = tuple(both if m.id == mask.id else m for m in cursor.masks)
+        cursor.restrict(both)
+        stored = None if stored is not None and stored.id == mask.id else stored
+    value = layout.values.read(cursor, stored, layout.fill)
+    cursor.masks = masks
+    return value
+
+
+def _common(c: Context, node: NodeId, cursor: Cursor) -> Iterator[tuple[Value, Value]]:
+    """Yield masks of a cursor that are bits of words, each with what replaces it: whether the bit
+    is set in the words of all tables without whose entry this one's value is of no use.
+    """
+    if not cursor.bits:
+        return
+    others = [b for other in needed(c.work, node) for b, _ in _bits(c, other)]
+    for own, mask in cursor.bits:
+        alike = (b for b in (own, *others) if b.place.id == own.place.id)
+        words = {b.word.id: b.word for b in alike if b.word.dtype == own.word.dtype}
+        if len(words) > 1:
+            word, *more = (words[n] for n in sorted(words))
+            for other in more:
+                word = c.k.apply("bitand", word, other, hint="common")
+            one = c.k.const(1, word.dtype)
+            bit = c.k.apply("bitand", c.k.apply("shr", word, own.place), one)
+            yield mask, c.k.apply("ne", bit, c.k.const(0, word.dtype), hint="both")
+
+
+def _bits(c: Context, node: NodeId) -> tuple[tuple[Bits, Value], ...]:
+    """Return where it is kept that an access has an entry, as far as single bits tell."""
+    path = c.paths.get(c.key_of(node))
+    if path is not None:
+        return path.cursor.bits
+    op = c.work.nodes[node].op
+    assert isinstance(op, Access | Present)
+    layouts = c.work.layouts[op.table]
+    if len(layouts) > 1 or not any(level.facts.bits for level in layouts[0].levels):
+        return ()
+    if not plain(c, op.subs) or not set(sub_ranks(c, op.subs)) <= set(c.coords):
+        return ()
+    return located(c, node, layouts[0]).bits
 
 
 def zero_under(c: Context, node: NodeId) -> tuple[Value, ...]:
@@ -166,6 +212,7 @@ def _locate(c: Context, node: NodeId, layout: Layout, conditions: tuple[Value, .
     for number in range(len(layout.levels)):
         guard(c, cursor, number, subs)
         step = locatable(layout, number).locate(cursor, coordinate(c, layout, number, subs))
+        cursor.note(step)
         cursor.restrict(step.stored)
         entry = k.conj((entry, step.present))
     c.remember(("present", key, layout.table), entry or k.const(True), ranks)

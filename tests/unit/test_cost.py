@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hastec.cost import Count, Facts, count, price
-from hastec.ir.kernel import Kernel
+from hastec.ir.kernel import For, Kernel, statements
 from hastec.ir.schedule import Schedule
 from hastec.lower import Refused, Work, lower
 from hastec.lower.space import schedules
@@ -18,9 +18,11 @@ from tests.unit.lower_help import COPY, DENSE, PROGRAMS, SUM, VECTOR, work
 SIZES = {"M": 512, "N": 256, "K": 1024, "H": 4, "L": 256, "D": 64}
 
 
-def kernels(at: Work, target: Target, limit: int = 60) -> list[tuple[Schedule, Kernel]]:
+def kernels(
+    at: Work, target: Target, limit: int = 60, sizes: Mapping[str, int] = SIZES
+) -> list[tuple[Schedule, Kernel]]:
     found = []
-    for schedule in schedules(at, target, SIZES, limit):
+    for schedule in schedules(at, target, sizes, limit):
         try:
             found.append((schedule, lower(at, schedule)))
         except Refused:
@@ -57,6 +59,19 @@ def test_flops_are_those_of_matrix_products() -> None:
         else:
             assert found.flops == 0
     assert tiles
+
+
+def test_loops_that_are_rare_cost_nothing_and_are_not_paced() -> None:
+    seen = 0
+    for schedule, kernel in kernels(work(PROGRAMS["attention"]), SM90, sizes={**SIZES, "L": 4096}):
+        rare = [s for s in statements(kernel.body) if isinstance(s, For) and s.rare]
+        assert all(s.stages == s.unroll == 1 for s in rare)
+        if rare:
+            body = tuple(s for s in kernel.body if s not in rare)
+            left = counted(replace(kernel, body=body))
+            assert left.slots == counted(kernel).slots and left.bytes == counted(kernel).bytes
+            seen += schedule.stages > 1
+    assert seen
 
 
 def test_more_entries_cost_more() -> None:

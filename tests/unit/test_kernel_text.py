@@ -71,7 +71,7 @@ def every_field() -> Kernel:
     lets = tuple(Let(Value(i, op, dtype)) for i, (op, dtype) in enumerate(OPS))
     decorated = Let(Value(30, Const(2), I32, ("n",), "two words", (-3, 5), SPAN))
     hinted = Let(Value(31, Const(2), I32, ("m", "n"), "acc", (0, 0), Span(1, 2, 3, 4)))
-    loop = For("k", 1, 2, (decorated, If(3, (hinted,))), (Carry(1, 2, 40, 41),), 3, 2, SPAN)
+    loop = For("k", 1, 2, (decorated, If(3, (hinted,))), (Carry(1, 2, 40, 41),), 3, 2, True, SPAN)
     body: tuple[Stmt, ...] = (
         *lets,
         loop,
