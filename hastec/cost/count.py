@@ -86,17 +86,12 @@ class _Tally:
                     self.value(value, times)
                 case Store():
                     self.store(stmt, times)
-<<<<<<< HEAD
                 case If(condition, inner):
                     last = self.values[condition].op
                     share = last.among if isinstance(last, Arrive) else 1
                     self.block(inner, times / share, depth)
-=======
-                case If(_, inner):
-                    self.block(inner, times, depth)
                 case For() if stmt.rare:
                     continue
->>>>>>> mask-work
                 case For():
                     trips = max(0.0, self.probe.number(stmt.hi) - self.probe.number(stmt.lo))
                     self.trips = max(self.trips, depth * max(1.0, trips))

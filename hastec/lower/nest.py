@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from hastec.ir.format import Coord
 from hastec.ir.graph import Access, Const, Index, NodeId, Present, SizeOf
 from hastec.ir.index import Form
-from hastec.ir.kernel import Digit, Requirement, Value
+from hastec.ir.kernel import Requirement, Value
 from hastec.ir.schedule import Axis, Lead
 from hastec.ir.types import I32
 from hastec.levels.protocol import Cursor, Layout, Sized, Walked
 from hastec.lower import evaluate as ev
-from hastec.lower import tables
+from hastec.lower import radix, tables
 from hastec.lower.context import Context, Nest, Path
 from hastec.lower.leads import axis_name
 from hastec.lower.work import Refused
@@ -58,7 +58,7 @@ def _free(c: Context, rank: str, nest: Nest, stack: ExitStack) -> None:
         raise Refused(f"the schedule does not spread rank {rank}")
     lo, hi = (ev.subscript(c, b) for b in c.work.bounds(rank))
     count = _within_extent(c, rank, lo, hi - lo)
-    loop, tile = _split(c, axis)
+    loop, tile = radix.split(c, axis)
     exact = _covers(c, axis, tile, count)
     if loop is not None:
         unit = tile if axis.exact else 1 if count.terms else k.divisor(count)
@@ -87,7 +87,7 @@ def _within_extent(c: Context, rank: str, lo: Form, count: Form) -> Form:
 
 def _covers(c: Context, axis: Axis, tile: int, count: Form) -> bool:
     """Whether digits that are no loop take exactly the values below ``count``."""
-    roles = {d.role for d in _digits(c, axis)}
+    roles = {d.role for d in radix.digits(c, axis)}
     if axis.exact:
         _require(c, axis, tile, count)
     if "loop" in roles:
@@ -111,7 +111,7 @@ def _require(c: Context, axis: Axis, tile: int, count: Form) -> None:
     """Have a launch check that an axis is exactly as long as its digits say."""
     if count.terms:
         raise Refused(f"axis {axis} cannot be exact: its range is known at run time only")
-    roles = {d.role for d in _digits(c, axis)}
+    roles = {d.role for d in radix.digits(c, axis)}
     if roles & {"loop", "grid"}:
         need = Requirement(count.const, step=tile)
     else:
@@ -120,34 +120,6 @@ def _require(c: Context, axis: Axis, tile: int, count: Form) -> None:
         raise Refused(f"axis {axis} does not have exactly as many values as its digits")
     if count.constant is None and need != Requirement(count.const):
         c.k.requires[need] = None
-
-
-def _split(c: Context, axis: Axis) -> tuple[str | None, int]:
-    """Return the loop digit of an axis and what it steps by.
-
-    Without one: what a grid digit steps by, or else what all digits span.
-    """
-    loop, step = None, None
-    for name, stride in axis.digits:
-        at = c.schedule.digit(name)
-        if at.role == "loop":
-            loop, step = name, stride
-        elif at.role == "grid" and at.extent is None and step is None:
-            step = stride
-    return loop, step if step is not None else _span(c, axis)
-
-
-def _digits(c: Context, axis: Axis) -> tuple[Digit, ...]:
-    """Return the digits of an axis; programs that share a sum in a fixed number are like lanes."""
-    found = (c.schedule.digit(name) for name, _ in axis.digits)
-    return tuple(d for d in found if d.role != "grid" or d.extent is None)
-
-
-def _span(c: Context, axis: Axis) -> int:
-    total = 1
-    for name, _ in axis.digits:
-        total *= c.schedule.digit(name).extent or 1
-    return total
 
 
 def _ordinal(c: Context, axis: Axis, nest: Nest) -> Form:
@@ -179,12 +151,12 @@ def _open(
     exact = unit % step == 0
     if step > 1:
         if not exact:
-            own, inner = _own(c, axis)
+            start, inner = radix.own(c, axis)
             exact = unit % (inner or step) == 0
             count = k.apply("add", count, k.const(step - 1, count.dtype))
             if inner:
                 most = count.bounds or c.k.size_bound
-                count = k.bounded(k.apply("sub", count, own), (0, most[1]))
+                count = k.bounded(k.apply("sub", count, start), (0, most[1]))
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False
@@ -193,17 +165,6 @@ def _open(
     opened = k.loop(loop, k.const(0, trips.dtype), trips)
     nest.loops.append(stack.enter_context(opened))
     return exact
-
-
-def _own(c: Context, axis: Axis) -> tuple[Value, int]:
-    """Return where the part of this program starts among those that share an axis, and how long a
-    part is: 0 if none share it.
-    """
-    for name, stride in axis.digits:
-        at = c.schedule.digit(name)
-        if at.role == "grid" and at.extent is not None:
-            return c.k.value(c.k.form(c.k.coord(name)) * stride), stride
-    return c.k.const(0), 0
 
 
 # -------------------------------------------------------------------------------------- led ranks
@@ -268,7 +229,7 @@ def _walk(c: Context, path: Path, number: int, nest: Nest, stack: ExitStack) -> 
     if axis is None:
         raise Refused(f"the schedule does not spread level {name}")
     count = k.value(level.size(cursor))
-    loop, step_by = _split(c, axis)
+    loop, step_by = radix.split(c, axis)
     if loop is not None:
         extent = cursor.layout.extents[number]
         unit = level.facts.unit if extent is None else k.divisor(Form.of(extent))
@@ -306,7 +267,7 @@ def _bounded(c: Context, coord: Coord, form: Form) -> Form:
 def _fits(c: Context, layout: Layout, number: int, axis: Axis, span: int) -> bool:
     """Whether digits that are no loop cover a level exactly; Refused if they cannot cover it."""
     extent = layout.extents[number]
-    grid = any(d.role == "grid" for d in _digits(c, axis))
+    grid = any(d.role == "grid" for d in radix.digits(c, axis))
     if extent is None:
         raise Refused(f"axis {axis} cannot hold fibres whose length is known at run time only")
     constant = extent.constant
