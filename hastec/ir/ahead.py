@@ -7,7 +7,7 @@ iteration before still computes. Nothing else changes: the kernel means the same
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hastec.diag.span import Span
 from hastec.ir.index import Interval, ValueId
@@ -40,18 +40,20 @@ def ahead(kernel: Kernel) -> Kernel:
     """Return the kernel with the loads of innermost loops of two stages made early."""
     if not any(isinstance(s, For) and s.stages == EARLY for s in statements(kernel.body)):
         return kernel
-    work = _Early(dict(kernel.values()), dict.fromkeys(v.id for v in kernel.carried))
+    work = _Early(kernel)
     body = tuple(work.block(kernel.body))
     carried = tuple(work.values[v] for v in work.carried)
     return replace(kernel, body=body, carried=carried)
 
 
-@dataclass(slots=True)
 class _Early:
-    values: dict[ValueId, Value]
-    carried: dict[ValueId, None]
-    made: list[Stmt] = field(default_factory=list)
-    copies: dict[ValueId, ValueId] = field(default_factory=dict)
+    """Rewrites loops; ``carried`` lists the states they have then."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.values = kernel.values()
+        self.carried = dict.fromkeys(v.id for v in kernel.carried)
+        self.made: list[Stmt] = []
+        self.copies: dict[ValueId, ValueId] = {}
 
     def block(self, body: tuple[Stmt, ...]) -> Iterator[Stmt]:
         for stmt in body:

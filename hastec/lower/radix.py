@@ -29,6 +29,7 @@ def digits(c: Context, axis: Axis) -> tuple[Digit, ...]:
 
 
 def span(c: Context, axis: Axis) -> int:
+    """Return how many values the digits of an axis take, those without an extent left out."""
     total = 1
     for name, _ in axis.digits:
         total *= c.schedule.digit(name).extent or 1
