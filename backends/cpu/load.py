@@ -11,7 +11,7 @@ from time import perf_counter
 from hastec.backends.cpu.call import BOARD, HEAD, RUN, WANTED, WORDS, Call
 from hastec.backends.cpu.entry import CHUNK, COUNTER, ENTRY, FIRST, FRONT, TOTAL
 from hastec.backends.cpu.machine import Linked, link
-from hastec.backends.cpu.pool import Job, Pool
+from hastec.backends.cpu.pool import WAKE_SECONDS, Job, Pool
 from hastec.backends.cpu.team import address, team
 from hastec.contracts import Array
 from hastec.diag import InternalError
@@ -25,6 +25,8 @@ AGAIN, TRIED, FRESH = 1000, 16, 4
 """After so many short launches some run the other way, to see whether that is faster now; the
 first of these say little, as threads wake up.
 """
+WORTH = 3e-6
+"""Seconds from which on it is tried whether others that are awake make a launch shorter."""
 LOOK = 16
 """Of so many launches on one thread the time of one is taken."""
 MOST = 64
@@ -51,6 +53,11 @@ class _Kind:
     """Launches until it is decided anew whether launches are ``lonely``; now may be a trial."""
     calm: int = 0
     """Launches on one thread before the time of one is taken."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether a trial of shared launches begins."""
+        return self.trial and not self.lonely and self.left == TRIED - 1
 
     def next(self) -> bool:
         """Return whether the next launch runs on one thread."""
@@ -114,7 +121,11 @@ class Loaded:
     def _timed(self, kind: _Kind, addresses: list[int]) -> None:
         """Run every program, and learn how long it takes."""
         lonely, start = kind.next(), perf_counter()
-        if lonely or not self.pool.run(kind.job, addresses, kind.helpers, kind.shared):
+        known = kind.shared
+        if kind.begins and (kind.alone or 0.0) > WORTH:
+            # Whether it pays to have others awake shows once they are.
+            known = kind.helpers * WAKE_SECONDS
+        if lonely or not self.pool.run(kind.job, addresses, kind.helpers, known):
             self.launch(kind.job.alone, *addresses)
         seconds = perf_counter() - start
         if kind.trial or not lonely:

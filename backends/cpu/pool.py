@@ -75,7 +75,8 @@ class Pool:
     ) -> bool:
         """Run a job with up to ``helpers`` other threads; False if they have another one.
 
-        ``seconds`` is how long one took last time (None: there was none).
+        ``seconds`` is how long one took last time (None: there was none); enough of them wake
+        threads that sleep.
         """
         if not self.lock.acquire(blocking=False):
             return False

@@ -51,13 +51,14 @@ WINDOW = 400
 class _Work:
     """What one run of a block takes: vector and other instructions, loads, cycles waited for cache
     lines, cycles of long loops inside, and cycles that short ones take one step after the other.
+    ``guards`` are instructions that masks take where they do not hold everywhere.
     """
 
-    __slots__ = ("kinds", "lines", "loads", "nested", "scalar", "serial", "vector")
+    __slots__ = ("guards", "kinds", "lines", "loads", "nested", "scalar", "serial", "vector")
 
     def __init__(self) -> None:
         self.vector = self.scalar = self.loads = 0.0
-        self.lines = self.nested = self.serial = 0.0
+        self.lines = self.nested = self.serial = self.guards = 0.0
         self.kinds: dict[str, float] = {}
 
     @property
@@ -147,9 +148,11 @@ class _Cycles:
         masked = masked and not isinstance(self.probe.values[loop.hi].op, Reduce)
         body = self.work(loop.body, times * trips, loop.digit)
         body.scalar += slot("loop")
+        if self.masked(loop) and not masked:
+            body.scalar += body.guards
         if trips:
             work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
-            work.nested += slot("tail") if masked else 0.0
+            work.nested += slot("tail") + body.guards / slot("width") if masked else 0.0
         if masked and uneven:
             trips -= 0.5
         if trips * body.instructions < WINDOW and not body.nested:
@@ -274,6 +277,11 @@ class _Cycles:
         lanes, n = self.lanes(v), self.parts(v)
         size = v.dtype.bytes
         step = self.strides.of(op.pointer, lanes) if lanes else 0
+        elements = prod(self.extent[d] for d in v.digits)
+        if op.mask is not None and lanes and not self.target.gathers:
+            # Elements that are read one by one take a comparison and a choice each.
+            run = step == 1 or op.unit == lanes
+            work.guards += 0.0 if step == 0 or (run and size >= 4) else 2.0 * elements
         if lanes and (step == 1 or op.unit == lanes):
             crossing = max(0.0, 1.0 - size * op.align * 8 / self.bits)
             work.add("load", loads=n * (1.0 + crossing))
@@ -281,8 +289,10 @@ class _Cycles:
             # What vectors along another digit use is read element by element, into all lanes.
             rest = prod(self.extent[d] for d in v.digits if step != 0 or d != lanes)
             work.add("load", loads=float(rest), scalar=self._guards(op, loop) * rest)
+        elif not self.target.gathers:
+            # Each element and its address by itself, and then into its lane.
+            work.add("gather", loads=2.0 * elements, vector=float(elements))
         else:
-            elements = prod(self.extent[d] for d in v.digits)
             narrow = self.target.slot("narrow") if size < 4 else 0.0
             cycles = self.target.slot("gather") * self.target.slot("loads")
             work.add("gather", loads=elements * cycles, vector=n * (3.0 + narrow))

@@ -17,6 +17,7 @@ from hastec.ir.indexing import Indexing
 from hastec.ir.kernel import (
     Carried,
     Carry,
+    Digit,
     Dot,
     Final,
     For,
@@ -86,6 +87,14 @@ class Builder(Indexing):
             carries.append(Carry(init.id, after.id, inside.id, final.id))
         body = tuple(loop.block.stmts)
         outer.stmts.append(For(loop.digit, lo.id, hi.id, body, tuple(carries), span=span))
+
+    def turn_of(self, name: str) -> str:
+        """Return the loop digit that takes the coordinates of a register digit in turns."""
+        digit = f"{name}_turn"
+        if digit not in self.digits:
+            self.digits[digit] = Digit(digit, "loop")
+            self.order[digit] = len(self.order)
+        return digit
 
     def _own_digit(self, digit: str) -> str:
         """Return a digit for one more loop over ``digit``: itself first, then copies of it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hastec.ir.schedule import Lead, Schedule
 from hastec.lower.axes import AxisFacts
-from hastec.lower.spread import Spread, build
+from hastec.lower.spread import Spread, build, in_turns
 from hastec.lower.work import Work
 from hastec.target import Target
 
@@ -34,6 +34,8 @@ class _Shape:
     positions: int = 1
     inner: bool = False
     """Programs next to each other differ in the row, not in the axis along the lanes."""
+    turns: bool = False
+    """Sums of the rows in registers are formed one after the other."""
 
 
 def vector_schedules(
@@ -48,7 +50,9 @@ def vector_schedules(
             base[shape.row.name] = _split(shape.row, shape.rows)
         if shape.position is not None and shape.positions > 1:
             base[shape.position.name] = _split(shape.position, shape.positions)
-        yield build(base, leads, _order(facts, shape), early=())
+        made = build(base, leads, _order(facts, shape), early=())
+        turned = shape.row if shape.turns else None
+        yield made if turned is None else in_turns(made, turned.name)
 
 
 def _order(facts: tuple[AxisFacts, ...], shape: _Shape) -> tuple[str, ...]:
@@ -115,6 +119,10 @@ def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) 
         for rows in (1, 4, 8, 16) if row is not None else (1,):
             if rows == 1 or rows * vectors <= most:
                 yield _Shape(vector, lanes, row, rows)
+    if row is not None and not row.led and _walked(facts):
+        # What is done with a sum afterwards is done for as many rows as a vector holds.
+        for lanes in dict.fromkeys(_lanes(vector, n) for n in (4, target.lanes, 2 * target.lanes)):
+            yield _Shape(vector, lanes, row, _lanes(row, target.lanes), turns=True)
 
 
 def _widths(f: AxisFacts, target: Target, counts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
