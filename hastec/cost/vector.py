@@ -312,7 +312,8 @@ class _Cycles:
         if not lanes or self.strides.of(stmt.pointer, lanes) == 1:
             work.add("store", scalar=n)
         else:
-            work.add("store", scalar=6.0 * prod(self.extent[d] for d in wide.digits))
+            each = 6.0 if self.target.gathers else 8.0
+            work.add("store", scalar=each * prod(self.extent[d] for d in wide.digits))
         work.lines += self.caches.waited(wide, stmt.pointer, loop)
 
 

@@ -10,8 +10,11 @@ import torch
 from bench.cpu_cases import LINEAR, MATMUL
 from hastec.driver import compile
 from hastec.ir.schedule import Schedule
+from hastec.lower.space import schedules
 from hastec.options import Options
 from hastec.plan import Plan
+from hastec.target import CPU
+from tests.unit.lower_help import PRODUCT, work
 
 OPTIONS = Options.from_environment({}, skip_cache=1)
 
@@ -66,6 +69,14 @@ def test_rows_of_different_lengths_take_turns() -> None:
     w[torch.arange(2048) % 3 != 0, 1:] = 0.0
     schedule = schedule_of(planned(LINEAR, W=w, b=torch.ones(2048), N=1))
     assert schedule.turns and registers(schedule)["i"] >= 4, schedule
+
+
+def test_only_rows_whose_fibres_differ_take_turns() -> None:
+    """Columns of the other factor share the fibre of a row."""
+    for columns, turns in ((1, {("m_reg",)}), (16, set[tuple[str, ...]]())):
+        sizes = {"M": 64, "K": 64, "N": columns}
+        found = schedules(work(PRODUCT), CPU, sizes)
+        assert {s.turns for s in found if s.turns} == turns
 
 
 @pytest.mark.parametrize("columns", [1, 4, 16])
