@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hastec.cost.lanes import Strides, conjuncts, digits_of, ranking, weighted
+from hastec.cost.lanes import AT_HAND, Strides, conjuncts, digits_of, ranking, weighted
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
@@ -84,8 +84,6 @@ def choose(kernel: Kernel, bits: int, gathers: bool = True) -> Layout:
     return replace(whole, lanes=_unrolled(kernel, values, whole))
 
 
-AT_HAND = 8
-"""Addresses that scalar registers hold at once."""
 EASY = (
     *("add", "sub", "mul", "min", "max", "neg", "lt", "le", "gt", "ge", "eq", "ne"),
     *("and", "or", "not", "cast", "bitand", "bitor", "bitxor"),

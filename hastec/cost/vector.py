@@ -12,7 +12,7 @@ from typing import assert_never
 
 from hastec.cost.caches import Caches
 from hastec.cost.facts import Facts
-from hastec.cost.lanes import Strides, ranking
+from hastec.cost.lanes import AT_HAND, Strides, ranking
 from hastec.cost.probe import Probe
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
@@ -152,7 +152,9 @@ class _Cycles:
             body.scalar += body.guards
         if trips:
             work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
-            work.nested += slot("tail") + body.guards / slot("width") if masked else 0.0
+            # Masks take a few cycles to make, or instructions for every element.
+            tail = body.guards / slot("width") or slot("tail")
+            work.nested += tail if masked else 0.0
         if masked and uneven:
             trips -= 0.5
         if trips * body.instructions < WINDOW and not body.nested:
@@ -291,7 +293,8 @@ class _Cycles:
             work.add("load", loads=float(rest), scalar=self._guards(op, loop) * rest)
         elif not self.target.gathers:
             # Each element and its address by itself, and then into its lane.
-            work.add("gather", loads=2.0 * elements, vector=float(elements))
+            each = 1.0 if self.extent[lanes] <= AT_HAND else 3.0
+            work.add("gather", loads=2.0 * elements, vector=each * elements)
         else:
             narrow = self.target.slot("narrow") if size < 4 else 0.0
             cycles = self.target.slot("gather") * self.target.slot("loads")
