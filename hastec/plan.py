@@ -109,6 +109,6 @@ class Plan:
     def __call__(self, **given: object) -> Any:
         """Run; see :class:`hastec.run.runner.Runner`."""
         try:
-            return self.run(**given)
+            return self.run.call(given)
         except HasteError as error:
             raise error.at(self.setup.source) from None

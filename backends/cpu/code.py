@@ -59,10 +59,19 @@ class Module:
     declarations: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def rolled(self) -> str:
+        """Return a mark for one more loop: LLVM leaves it as it is written."""
+        name, why = f"!{2 * len(self.marks)}", f"!{2 * len(self.marks) + 1}"
+        self.marks[name] = (
+            f'{name} = distinct !{{{name}, {why}}}\n{why} = !{{!"llvm.loop.unroll.disable"}}'
+        )
+        return name
 
     def text(self) -> str:
-        """Return constants, functions and declarations."""
-        groups = (self.constants, self.functions, self.declarations)
+        """Return constants, functions, declarations and marks."""
+        groups = (self.constants, self.functions, self.declarations, self.marks)
         return "\n".join("\n".join(g.values()) + "\n" for g in groups if g)
 
 

@@ -17,7 +17,7 @@ from hastec.backends.cpu.entry import entry
 from hastec.backends.cpu.layout import choose
 from hastec.backends.cpu.panel import ROOM, Panels, Where
 from hastec.backends.cpu.registers import Registers
-from hastec.backends.cpu.split import split_loops
+from hastec.backends.cpu.split import FULL, split_loops
 from hastec.backends.cpu.stage import panels
 from hastec.backends.cpu.text import word
 from hastec.diag import InternalError
@@ -71,7 +71,7 @@ class _Emitter:
         self.module = Module(machine)
         self.code = Code(self.module)
         self.code.used.update(dict.fromkeys(RESERVED, 1))
-        self.regs = Registers(kernel, choose(kernel, machine.bits), self.code)
+        self.regs = Registers(kernel, choose(kernel, machine.bits, machine.gather), self.code)
         self.coords: dict[str, Part] = {}
         """Grid and loop digits in scope."""
         self.sizes = {s: Part(f"%{self.code.fresh(s)}", "i64") for s in kernel.sizes}
@@ -240,7 +240,7 @@ class _Emitter:
             nexts = self.replaced(loop)
         up = code.emit(f"{name}.next", f"add nsw {lo.element} %{name}, 1")
         last = code.block
-        code.line(f"br label %{head}")
+        code.line(f"br label %{head}{self.once(loop)}")
         sources = f"[ {lo.name}, %{before} ], [ {up}, %{last} ]"
         code.fill(counter, f"%{name} = phi {lo.element} {sources}")
         for at, part, start, following in zip(*states, starts, nexts, strict=True):
@@ -248,6 +248,13 @@ class _Emitter:
             code.fill(at, f"{part.name} = phi {part.type} {ends}")
         code.label(after)
         self.final(loop)
+
+    def once(self, loop: For) -> str:
+        """Return what marks a loop as the end of one that was split: it has an iteration at most,
+        so that writing out several is of no use.
+        """
+        rest = self.regs.values[loop.lo].hint == FULL
+        return f", !llvm.loop {self.module.rolled()}" if rest else ""
 
     def initial(self, loop: For) -> list[Part]:
         """Return the parts of all states before a loop, spread like the states inside it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hastec.cost.lanes import Strides, conjuncts, digits_of, ranking, weighted
+from hastec.cost.lanes import AT_HAND, Strides, conjuncts, digits_of, ranking, weighted
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
     Address,
@@ -40,6 +40,7 @@ class Layout:
     strides: Strides
     easily: frozenset[ValueId]
     exact: frozenset[ValueId] = frozenset()
+    gathers: bool = True
 
     def easy(self, value: ValueId) -> bool:
         """Return whether an element of a value is cheap to compute by itself: an integer or a
@@ -53,18 +54,33 @@ class Layout:
         """
         return value in self.exact
 
+    def apart(self, values: Mapping[ValueId, Value], load: Load, along: str) -> bool:
+        """Return whether elements that a load takes from scattered addresses are read one by one,
+        their addresses computed one by one as well: where scalar registers hold all of them, and
+        it is easy to tell which are masked.
+        """
+        step = self.strides.of(load.pointer, along) if along else 0
+        if self.gathers or step in (0, 1) or load.unit == along or self.extent[along] > AT_HAND:
+            return False
+        masks = [] if load.mask is None else conjuncts(values, load.mask)
+        return all(self.easy(m) or along not in values[m].digits for m in masks)
+
     def along(self, digits: frozenset[str]) -> str:
         """Return the digit along the lanes of what varies over ``digits``."""
         return next((d for d in self.order if d in digits), "")
 
 
-def choose(kernel: Kernel, bits: int) -> Layout:
-    """Return the layout of a kernel's values on a machine with registers of so many bits."""
+def choose(kernel: Kernel, bits: int, gathers: bool = True) -> Layout:
+    """Return the layout of a kernel's values on a machine with registers of so many bits.
+
+    One that ``gathers`` reads the lanes of a vector from scattered addresses, and parts of a run
+    of narrow elements, at once; others read them one by one.
+    """
     values = kernel.values()
     strides = Strides(values)
     extent, order = ranking(kernel, bits, values, strides)
     lanes = {v.id: next((d for d in order if d in v.digits), "") for v in values.values()}
-    whole = Layout(extent, order, lanes, strides, _easily(values), _exact(values))
+    whole = Layout(extent, order, lanes, strides, _easily(values), _exact(values), gathers)
     return replace(whole, lanes=_unrolled(kernel, values, whole))
 
 
@@ -134,7 +150,7 @@ def _unrolled(
             wanted, mine = users.get(stmt.value.id, []), lanes[stmt.value.id]
             if mine and wanted and mine not in wanted and _cheap(stmt.value, values, layout):
                 lanes[stmt.value.id] = ""
-        for used, along in _uses(stmt, values, lanes, users, layout.order):
+        for used, along in _uses(stmt, values, lanes, users, layout):
             users.setdefault(used, []).append(along)
     return lanes
 
@@ -149,6 +165,7 @@ def _cheap(value: Value, values: Mapping[ValueId, Value], layout: Layout) -> boo
                 return True
             # A masked run is one instruction; scattered elements never are.
             run = unit == digit or layout.strides.of(pointer, digit) == 1
+            run = run and (layout.gathers or value.dtype.bits >= 32)
             return not run and layout.easy(mask)
         case Apply("cast", (arg,)) if isinstance(values[arg].op, Load):
             return not value.dtype.is_float or values[arg].dtype in (F16, BF16)
@@ -165,7 +182,7 @@ def _uses(
     values: Mapping[ValueId, Value],
     lanes: Mapping[ValueId, str],
     users: Mapping[ValueId, list[str]],
-    order: tuple[str, ...],
+    layout: Layout,
 ) -> Iterator[tuple[ValueId, str]]:
     """Yield what a statement uses, each with the digit that lies along the lanes there."""
     match stmt:
@@ -175,13 +192,15 @@ def _uses(
                     case Address():
                         # Addresses are summed where they are used.
                         yield from ((used, along) for along in users.get(value.id, []))
+                    case Load() as load if layout.apart(values, load, lanes[value.id]):
+                        yield used, ""
                     case Apply() | Load():
                         yield used, lanes[value.id]
                     case _:
                         yield used, lanes[used]
         case Store():
             digits = digits_of(stmt, values)
-            along = next((d for d in order if d in digits), "")
+            along = next((d for d in layout.order if d in digits), "")
             yield stmt.pointer, along
             yield stmt.value, along
             if stmt.mask is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Protocol
 
 import llvmlite
@@ -100,10 +102,15 @@ def compile_text(text: str, target: Processor) -> tuple[bytes, str]:
     return bytes(made.emit_object(module)), str(made.emit_assembly(module))
 
 
-def link(code: bytes) -> Linked:
-    """Return object code made executable in this process; ``InternalError`` if it is broken."""
+def link(code: bytes, symbols: Mapping[str, int] = MappingProxyType({})) -> Linked:
+    """Return object code made executable in this process; ``InternalError`` if it is broken.
+
+    ``symbols`` says where functions lie that it calls.
+    """
     _start()
     try:
+        for name, address in symbols.items():
+            binding.add_symbol(name, address)
         shell = binding.parse_assembly("")
         made = binding.Target.from_default_triple().create_target_machine()
         engine = binding.create_mcjit_compiler(shell, made)

@@ -111,10 +111,22 @@ class _Read:
         step = self.regs.layout.strides.of(self.op.pointer, along)
         if step == 0:
             return self.finish(self.uniform(along, at, mask, lanes))
+        gathers = self.code.module.machine.gather
         if step == 1 or self.op.unit == along:
+            if mask.lanes is not None and not gathers and Part("", self.element).bits < 32:
+                return self.apart(along, at, lanes)
             return self.finish(self.contiguous(along, at, mask, lanes))
+        if self.regs.layout.apart(self.regs.values, self.op, along):
+            return self.apart(along, at, lanes)
         offset = self.regs.offset(self.pointer, along, at)
         return self.finish(gather(self, offset, _every(self.code, mask, lanes)))
+
+    def apart(self, along: str, at: Place, lanes: int) -> Part:
+        """Read the elements of a vector one after the other."""
+        places = [{**at, along: n} for n in range(lanes)]
+        masks = [_mask(self.regs, self.op.mask, "", place) for place in places]
+        found = [self.scalar("", p, m) for p, m in zip(places, masks, strict=True)]
+        return self.code.gathered(self.hint, found)
 
     def uniform(self, along: str, at: Place, mask: Mask, lanes: int) -> Part:
         """Read one element for all lanes."""

@@ -10,51 +10,43 @@ it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import perf_counter
-from typing import Protocol
 from weakref import finalize
 
-from hastec.backends.cpu.entry import CHUNK, COUNTER, EVERYTHING, TOTAL
-from hastec.backends.cpu.team import AWAKE, DONE, FAILED, HEARD, Board, Team, new_board, team
+from hastec.backends.cpu.call import Call
+from hastec.backends.cpu.team import AWAKE, FAILED, HEARD, Board, Team, cleared, new_board, team
 
 WAKE_SECONDS = 10e-6
 """About what it costs to wake a thread: less work than this is not worth it."""
 AWAKE_TRIES = 4_000
 """How often a thread looks for a launch before it sleeps: some tenths of a millisecond."""
-TRIES = 20_000
-"""How often a launch looks whether all threads have left it before it lets others run."""
-
-
-class Words(Protocol):
-    """Words in memory."""
-
-    def __getitem__(self, at: int) -> int:
-        """Return a word."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A launch: the exported function, its words in memory, and the seconds one took last time
-    (None: there was none).
+    """Launches at the same sizes: the function that launches, and the addresses of orders.
+
+    ``alone`` runs all programs on this thread and ``shared`` with others; ``first`` runs the first
+    of so many ``ranges`` of programs alone, and ``rest`` the others with others. ``kept`` is where
+    the orders lie.
     """
 
-    run: Callable[..., None]
-    words: Words
-    seconds: float | None = None
+    call: Call
+    alone: int
+    shared: int
+    first: int
+    rest: int
+    ranges: int
+    kept: object
 
-    def begin(self) -> float:
-        """Run a range if nobody knows how long a launch takes; return the seconds it will take."""
-        if self.seconds is not None:
-            return self.seconds
+    def begin(self, addresses: Sequence[int]) -> float:
+        """Run a range and return the seconds that the others will take."""
         start = perf_counter()
-        self.run(self.words, 1, False)
-        words = self.words
-        left = words[TOTAL] / words[CHUNK] - words[COUNTER]
-        return (perf_counter() - start) * max(0.0, left)
+        self.call(self.first, *addresses)
+        return (perf_counter() - start) * max(0, self.ranges - 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,33 +70,31 @@ class Pool:
         self.lock = Lock()
         self.crew = _Crew()
 
-    def run(self, job: Job, helpers: int) -> bool:
-        """Run a job with up to ``helpers`` other threads; False if they have another one."""
+    def run(
+        self, job: Job, addresses: Sequence[int], helpers: int, seconds: float | None = None
+    ) -> bool:
+        """Run a job with up to ``helpers`` other threads; False if they have another one.
+
+        ``seconds`` is how long one took last time (None: there was none); enough of them wake
+        threads that sleep.
+        """
         if not self.lock.acquire(blocking=False):
             return False
         try:
             if self.crew.process != os.getpid():
-                # Threads do not survive a fork: the child starts its own.
-                self.crew = _Crew()
-            self._run(job, helpers)
+                # Threads do not survive a fork: the child starts its own, around the same board.
+                self.crew = _Crew(cleared(self.crew.board))
+            order = job.shared
+            if seconds is None:
+                seconds, order = job.begin(addresses), job.rest
+            # Those who are awake help; others do if it lasts long enough.
+            wanted = min(helpers, int(seconds / WAKE_SECONDS))
+            if wanted:
+                self._wake(wanted)
+            job.call(order, *addresses)
         finally:
             self.lock.release()
         return True
-
-    def _run(self, job: Job, helpers: int) -> None:
-        """Run a job with those who are awake, and with others if it lasts long enough."""
-        wanted = min(helpers, int(job.begin() / WAKE_SECONDS))
-        if wanted:
-            self._wake(wanted)
-        board = self.crew.board
-        if not board[AWAKE] and not wanted:
-            job.run(job.words, EVERYTHING, False)
-            return
-        native = team()
-        found = native.launch(board, job.run, job.words, helpers, TRIES)
-        while found != DONE:
-            os.sched_yield()  # sleep(0) would last as long as the system's timers are coarse
-            found = native.close(board, TRIES)
 
     def _wake(self, helpers: int) -> None:
         """See to it that so many threads are awake soon."""

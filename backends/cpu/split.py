@@ -42,6 +42,9 @@ from hastec.ir.kernel import (
 )
 from hastec.ir.types import DType
 
+FULL = "full"
+"""What numbers are called that say how many iterations are full."""
+
 
 def split_loops(kernel: Kernel) -> Kernel:
     """Return the kernel with every innermost loop split whose masks allow it."""
@@ -209,7 +212,7 @@ class _Puts:
     firsts: dict[ValueId, ValueId] = field(default_factory=dict)
 
     def define(self, op: ValueOp, dtype: DType) -> ValueId:
-        value = Value(self.splitter.fresh(), op, dtype, (), "full")
+        value = Value(self.splitter.fresh(), op, dtype, (), FULL)
         self.splitter.values[value.id] = value
         self.body.append(Let(value))
         return value.id

@@ -18,9 +18,10 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Protocol, cast
 
-from hastec.backends.cpu import machine
+from hastec.backends.cpu import call, machine
+from hastec.backends.cpu.call import Call
 from hastec.backends.cpu.entry import EVERYTHING
 
 SLOTS = 64
@@ -29,7 +30,6 @@ NUMBER, INSIDE, AWAKE, HEARD, LAUNCH = 0, 16, 32, 33, 48
 """Where a board holds the launch's number, who runs it, who waits for one, how often somebody was
 woken, and what to run.
 """
-DONE = 1
 FAILED = 1
 """What serving returns if the pipe cannot be read."""
 
@@ -139,10 +139,10 @@ _PAUSES = (
 def text(triple: str) -> str:
     """Return the module of the functions for a processor."""
     pause, declaration = 'fence syncscope("singlethread") seq_cst', ""
-    for names, call, types in _PAUSES:
+    for names, written, types in _PAUSES:
         if triple.startswith(names):
-            callee = call.removeprefix("call void ").partition("(")[0]
-            pause, declaration = call, f"declare void {callee}{types}\n"
+            callee = written.removeprefix("call void ").partition("(")[0]
+            pause, declaration = written, f"declare void {callee}{types}\n"
     slots = "\n".join(
         _slot(name, at) for name, at in (("inside", INSIDE), ("awake", AWAKE), ("heard", HEARD))
     )
@@ -167,12 +167,28 @@ class Board(Protocol):
         """Return a word."""
         ...
 
+    def __setitem__(self, at: int, word: int) -> None:
+        """Write a word."""
+        ...
+
 
 def new_board() -> Board:
     """Return an empty board whose groups lie on cache lines of their own."""
     room = (ctypes.c_int64 * (SLOTS + 16))()
     start = -ctypes.addressof(room) % 128
     board: Board = (ctypes.c_int64 * SLOTS).from_buffer(room, start)
+    return board
+
+
+def address(board: Board) -> int:
+    """Return where a board lies."""
+    return ctypes.addressof(cast(ctypes.Array[ctypes.c_int64], board))
+
+
+def cleared(board: Board) -> Board:
+    """Return a board as nobody has used it yet."""
+    for at in range(SLOTS):
+        board[at] = 0
     return board
 
 
@@ -190,25 +206,19 @@ class Team:
 
     read: object
     serve: Native
-    launch: Native
-    close: Native
-    linked: machine.Linked
+    call: Call
+    kept: tuple[object, ...]
 
 
 @cache
 def team() -> Team:
     """Return the functions, compiled for this processor on first use."""
     host = machine.processor("host")
-    linked = machine.link(machine.compile_text(text(host.triple), host)[0])
+    whole = f"{text(host.triple)}\n{call.text()}"
+    linked = machine.link(machine.compile_text(whole, host)[0], call.symbols())
     word, at = ctypes.c_int64, ctypes.c_void_p
-    kinds = {
-        "serve": (at, at, ctypes.c_int, word),
-        "launch": (*[at] * 3, *[word] * 2),
-        "close": (at, word),
-    }
-    found = {
-        name: ctypes.CFUNCTYPE(word, *types)(linked.get_function_address(f"haste_{name}"))
-        for name, types in kinds.items()
-    }
+    kind = ctypes.CFUNCTYPE(word, at, at, ctypes.c_int, word)
+    serve = kind(linked.get_function_address("haste_serve"))
     read = ctypes.cast(ctypes.CDLL(None).read, at)
-    return Team(read, found["serve"], found["launch"], found["close"], linked)
+    made, method = call.function(linked.get_function_address("haste_call"))
+    return Team(read, serve, made, (linked, method))

@@ -34,6 +34,9 @@ SLOW_COST = 12
 GATHER = 4
 """What a read from scattered addresses costs beside its elements."""
 
+AT_HAND = 8
+"""Addresses that scalar registers hold at once; more are taken out of vectors."""
+
 
 class Strides:
     """By how much integers and addresses grow from one coordinate of a digit to the next."""

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from hastec.cost.caches import Caches
 from hastec.cost.facts import Facts
-from hastec.cost.lanes import Strides, ranking
+from hastec.cost.lanes import AT_HAND, Strides, ranking
 from hastec.cost.probe import Probe
 from hastec.ir.index import ValueId
 from hastec.ir.kernel import (
@@ -52,13 +52,14 @@ WINDOW = 400
 class _Work:
     """What one run of a block takes: vector and other instructions, loads, cycles waited for cache
     lines, cycles of long loops inside, and cycles that short ones take one step after the other.
+    ``guards`` are instructions that masks take where they do not hold everywhere.
     """
 
-    __slots__ = ("kinds", "lines", "loads", "nested", "scalar", "serial", "vector")
+    __slots__ = ("guards", "kinds", "lines", "loads", "nested", "scalar", "serial", "vector")
 
     def __init__(self) -> None:
         self.vector = self.scalar = self.loads = 0.0
-        self.lines = self.nested = self.serial = 0.0
+        self.lines = self.nested = self.serial = self.guards = 0.0
         self.kinds: dict[str, float] = {}
 
     @property
@@ -150,9 +151,13 @@ class _Cycles:
         masked = masked and not isinstance(self.probe.values[loop.hi].op, Reduce)
         body = self.work(loop.body, times * trips, loop.digit)
         body.scalar += slot("loop")
+        if self.masked(loop) and not masked:
+            body.scalar += body.guards
         if trips:
             work.nested += slot("leave") if uneven or trips > FORESEEN else 0.0
-            work.nested += slot("tail") if masked else 0.0
+            # Masks take a few cycles to make, or instructions for every element.
+            tail = body.guards / slot("width") or slot("tail")
+            work.nested += tail if masked else 0.0
         if masked and uneven:
             trips -= 0.5
         if trips * body.instructions < WINDOW and not body.nested:
@@ -277,6 +282,11 @@ class _Cycles:
         lanes, n = self.lanes(v), self.parts(v)
         size = v.dtype.bytes
         step = self.strides.of(op.pointer, lanes) if lanes else 0
+        elements = prod(self.extent[d] for d in v.digits)
+        if op.mask is not None and lanes and not self.target.gathers:
+            # Elements that are read one by one take a comparison and a choice each.
+            run = step == 1 or op.unit == lanes
+            work.guards += 0.0 if step == 0 or (run and size >= 4) else 2.0 * elements
         if lanes and (step == 1 or op.unit == lanes):
             crossing = max(0.0, 1.0 - size * op.align * 8 / self.bits)
             work.add("load", loads=n * (1.0 + crossing))
@@ -284,8 +294,11 @@ class _Cycles:
             # What vectors along another digit use is read element by element, into all lanes.
             rest = prod(self.extent[d] for d in v.digits if step != 0 or d != lanes)
             work.add("load", loads=float(rest), scalar=self._guards(op, loop) * rest)
+        elif not self.target.gathers:
+            # Each element and its address by itself, and then into its lane.
+            each = 1.0 if self.extent[lanes] <= AT_HAND else 3.0
+            work.add("gather", loads=2.0 * elements, vector=each * elements)
         else:
-            elements = prod(self.extent[d] for d in v.digits)
             narrow = self.target.slot("narrow") if size < 4 else 0.0
             cycles = self.target.slot("gather") * self.target.slot("loads")
             work.add("gather", loads=elements * cycles, vector=n * (3.0 + narrow))
@@ -305,7 +318,8 @@ class _Cycles:
         if not lanes or self.strides.of(stmt.pointer, lanes) == 1:
             work.add("store", scalar=n)
         else:
-            work.add("store", scalar=6.0 * prod(self.extent[d] for d in wide.digits))
+            each = 6.0 if self.target.gathers else 8.0
+            work.add("store", scalar=each * prod(self.extent[d] for d in wide.digits))
         work.lines += self.caches.waited(wide, stmt.pointer, loop)
 
 

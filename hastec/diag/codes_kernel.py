@@ -29,7 +29,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         "HST7302",
         "unknown clause in a schedule",
-        "A schedule is made of the clauses threads, stages, unroll, digit, axis, lead, dots, "
+        "A schedule is made of the clauses threads, stages, unroll, digit, axis, turn, lead, dots, "
         "early, one and multiple, separated by semicolons.",
     ),
 )

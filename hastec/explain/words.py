@@ -32,6 +32,9 @@ def in_words(schedule: Schedule, graph: Graph) -> tuple[str, ...]:
         found.append(f"{schedule.unroll} iterations of innermost loops written out")
     if schedule.early:
         found.append(f"registers merged in every iteration for {_places(schedule.early, graph)}")
+    for digit in schedule.turns:
+        axis = next(a for a in schedule.axes if any(d == digit for d, _ in a.digits))
+        found.append(f"sums of one {_axis_name(axis, graph, schedule)} after the other")
     if schedule.ones:
         found.append(f"counts on {listed(schedule.ones)} being 1")
     if schedule.multiples:

@@ -116,6 +116,14 @@ class Builder(Indexing):
         yield
         self.taken = outer
 
+    def turn_of(self, name: str) -> str:
+        """Return the loop digit that takes the coordinates of a register digit in turns."""
+        digit = f"{name}_turn"
+        if digit not in self.digits:
+            self.digits[digit] = Digit(digit, "loop")
+            self.order[digit] = len(self.order)
+        return digit
+
     def _own_digit(self, digit: str) -> str:
         """Return a digit for one more loop over ``digit``: itself first, then copies of it."""
         n = self.opened.get(digit, 0)

@@ -47,8 +47,10 @@ class Schedule:
 
     ``dots`` are the reductions done as matrix products. ``early`` are the reductions whose
     register digits are merged in every iteration (others keep a state a register until the loop
-    ends). ``stages`` bounds iterations in flight and ``unroll`` says how many are written out, in
-    innermost loops; ``threads`` is the size of a program.
+    ends). Reductions take coordinates of the register digits ``turns`` one after the other, each in
+    a loop of its own; what else varies over them is computed for all together. ``stages`` bounds
+    iterations in flight and ``unroll`` says how many are written out, in innermost loops;
+    ``threads`` is the size of a program.
 
     A schedule may count on sizes: ``ones`` are 1, ``multiples`` are positive multiples of a power
     of two. Its kernel then runs only at such sizes (see :class:`hastec.ir.kernel.Requirement`).
@@ -64,6 +66,7 @@ class Schedule:
     unroll: int = 1
     ones: tuple[str, ...] = ()
     multiples: tuple[tuple[str, int], ...] = ()
+    turns: tuple[str, ...] = ()
 
     @property
     def depth(self) -> int:

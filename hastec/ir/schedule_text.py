@@ -3,7 +3,7 @@
 The text is one line, clauses separated by ``;``. Clauses that state a default are left out::
 
     threads 128; stages 2; digit m: grid; digit n: reg 16; axis n = n; axis m = 4*m0 + m1;
-    lead 12 over m, k; dots 5, 6; early 7; one N; multiple K of 128
+    turn n; lead 12 over m, k; dots 5, 6; early 7; one N; multiple K of 128
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def show_schedule(schedule: Schedule) -> str:
     clauses += [f"unroll {schedule.unroll}"] if schedule.unroll != 1 else []
     clauses += [f"digit {show_digit(d)}" for d in schedule.digits]
     clauses += [f"axis {_axis(a)}" for a in schedule.axes]
+    clauses += [f"turn {quoted(name)}" for name in schedule.turns]
     clauses += [_lead(lead) for lead in schedule.leads]
     clauses += [f"dots {_numbers(schedule.dots)}"] if schedule.dots else []
     clauses += [f"early {_numbers(schedule.early)}"] if schedule.early else []
@@ -68,6 +69,7 @@ class _Reader:
         self.leads: list[Lead] = []
         self.ones: list[str] = []
         self.multiples: list[tuple[str, int]] = []
+        self.turns: list[str] = []
         self.once: dict[str, tuple[int, ...]] = {}
 
     def read(self) -> Schedule:
@@ -88,6 +90,7 @@ class _Reader:
             once.get("unroll", (1,))[0],
             tuple(self.ones),
             tuple(self.multiples),
+            tuple(self.turns),
         )
 
     def _clause(self) -> None:
@@ -101,6 +104,8 @@ class _Reader:
                 self.leads.append(self._lead())
             case "one":
                 self.ones.append(self.cursor.name("a size"))
+            case "turn":
+                self.turns.append(self.cursor.name("a digit"))
             case "multiple":
                 self.multiples.append(self._multiple())
             case "threads" | "stages" | "unroll" | "dots" | "early" as word:

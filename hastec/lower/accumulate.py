@@ -22,6 +22,7 @@ from hastec.lower.context import Context, Nest
 from hastec.lower.dots import factors, zero
 from hastec.lower.monoids import LOWEST, identity, merge, power
 from hastec.lower.nest import close_codes, place
+from hastec.lower.turns import in_turns, turned
 from hastec.lower.work import Refused
 
 SUPPORTED = ("sum", "prod", "max", "min", "any", "all")
@@ -45,8 +46,28 @@ class _State:
 
 def reduce_all(c: Context, roots: tuple[NodeId, ...]) -> None:
     """Compute every reduction that ``roots`` need and that can be computed here."""
-    for cluster in clusters(c.work, pending(c.work, roots, tuple(c.coords), c.known())):
+    found = clusters(c.work, pending(c.work, roots, tuple(c.coords), c.known()))
+    turn = turned(c, (m for cluster in found for m in cluster.members))
+    rank = turn[0] if turn is not None else ""
+    for cluster in found:
+        if not _varies(c, cluster, rank):
+            run(c, cluster)
+    if turn is not None:
+        mine = [cluster for cluster in found if _varies(c, cluster, rank)]
+        for node, value in in_turns(c, *turn, lambda: _results(c, mine)).items():
+            _remember(c, node, value)
+
+
+def _varies(c: Context, cluster: Cluster, rank: str) -> bool:
+    return any(rank in c.work.nodes[node].ranks for node in cluster.members)
+
+
+def _results(c: Context, found: list[Cluster]) -> dict[NodeId, Value]:
+    """Compute nests, and return what each of their reductions gives."""
+    for cluster in found:
         run(c, cluster)
+    nodes = (node for cluster in found for node in cluster.members)
+    return {node: ev.evaluate(c, node) for node in nodes}
 
 
 def run(c: Context, cluster: Cluster) -> None:
@@ -69,10 +90,15 @@ def run(c: Context, cluster: Cluster) -> None:
 
 def _remember(c: Context, found: Mapping[NodeId, Value]) -> None:
     for node, value in found.items():
-        c.remember(node, value, c.work.nodes[node].ranks)
-        law = c.work.law_of(node)
-        if law is not None and law.on == node:
-            c.remember(law.floor, value, c.work.nodes[node].ranks)
+        _remember(c, node, value)
+
+
+def _remember(c: Context, node: NodeId, value: Value) -> None:
+    """Keep the result of a reduction."""
+    c.remember(node, value, c.work.nodes[node].ranks)
+    law = c.work.law_of(node)
+    if law is not None and law.on == node:
+        c.remember(law.floor, value, c.work.nodes[node].ranks)
 
 
 def _clean(c: Context, cluster: Cluster) -> dict[NodeId, Value]:

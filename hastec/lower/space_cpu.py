@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hastec.ir.schedule import Lead, Schedule
 from hastec.lower.axes import AxisFacts
-from hastec.lower.spread import Spread, build
+from hastec.lower.spread import Spread, build, in_turns
 from hastec.lower.work import Work
 from hastec.target import Target
 
@@ -34,13 +34,16 @@ class _Shape:
     positions: int = 1
     inner: bool = False
     """Programs next to each other differ in the row, not in the axis along the lanes."""
+    turns: bool = False
+    """Sums of the rows in registers are formed one after the other."""
 
 
 def vector_schedules(
     work: Work, target: Target, facts: tuple[AxisFacts, ...], leads: tuple[Lead, ...]
 ) -> Iterator[Schedule]:
     """Yield schedules: each axis that may be along the lanes, with registers along others."""
-    for shape in _shapes(facts, target):
+    fibres = frozenset(r for x in leads for r in work.nodes[x.access].ranks if r not in x.ranks)
+    for shape in _shapes(facts, target, fibres):
         base = {f.name: _plain(f) for f in facts}
         if shape.vector is not None:
             base[shape.vector.name] = _split(shape.vector, shape.lanes)
@@ -48,7 +51,9 @@ def vector_schedules(
             base[shape.row.name] = _split(shape.row, shape.rows)
         if shape.position is not None and shape.positions > 1:
             base[shape.position.name] = _split(shape.position, shape.positions)
-        yield build(base, leads, _order(facts, shape), early=())
+        made = build(base, leads, _order(facts, shape), early=())
+        turned = shape.row if shape.turns else None
+        yield made if turned is None else in_turns(made, turned.name)
 
 
 def _order(facts: tuple[AxisFacts, ...], shape: _Shape) -> tuple[str, ...]:
@@ -73,10 +78,14 @@ def _split(f: AxisFacts, count: int) -> Spread:
 
 
 # ------------------------------------------------------------------------------------------ shapes
-def _shapes(facts: tuple[AxisFacts, ...], target: Target) -> Iterator[_Shape]:
+def _shapes(
+    facts: tuple[AxisFacts, ...], target: Target, fibres: frozenset[str]
+) -> Iterator[_Shape]:
+    """Yield shapes; along ``fibres``, ranks by name, fibres that are walked differ."""
     for vector in _vectors(facts):
         if vector.reduced or vector.led:
             yield from _along_sum(facts, vector, target)
+            yield from _in_turns(facts, vector, target, fibres)
         else:
             yield from _along_output(facts, vector, target)
     yield _Shape(None)
@@ -115,6 +124,19 @@ def _along_sum(facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target) 
         for rows in (1, 4, 8, 16) if row is not None else (1,):
             if rows == 1 or rows * vectors <= most:
                 yield _Shape(vector, lanes, row, rows)
+
+
+def _in_turns(
+    facts: tuple[AxisFacts, ...], vector: AxisFacts, target: Target, fibres: frozenset[str]
+) -> Iterator[_Shape]:
+    """Yield shapes of rows that are walked one after the other: what is done with their sums
+    afterwards is done for as many as a vector holds.
+    """
+    row = _row(facts, vector)
+    if row is None or row.name not in fibres:
+        return
+    for lanes in dict.fromkeys(_lanes(vector, n) for n in (4, target.lanes, 2 * target.lanes)):
+        yield _Shape(vector, lanes, row, _lanes(row, target.lanes), turns=True)
 
 
 def _widths(f: AxisFacts, target: Target, counts: tuple[int, ...]) -> Iterator[tuple[int, int]]:

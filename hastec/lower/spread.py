@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from hastec.ir.graph import NodeId
@@ -61,6 +62,14 @@ def build(
         total *= (digit_.extent or 1) if digit_.role == "thread" else 1
     ordered = tuple(d for role in _SUFFIX for d in digits if d.role == role)
     return Schedule(ordered, tuple(axes), leads, dots, early, stages, threads or total, unroll)
+
+
+def in_turns(schedule: Schedule, name: str) -> Schedule:
+    """Return the schedule whose reductions take an axis's coordinates in registers in turns."""
+    axis = schedule.axis(name)
+    mine = {digit for digit, _ in axis.digits} if axis is not None else set[str]()
+    turns = (d.name for d in schedule.digits if d.role == "reg" and d.name in mine)
+    return replace(schedule, turns=tuple(turns))
 
 
 def _thread_strides(spreads: Mapping[str, Spread], names: list[str]) -> dict[tuple[str, int], int]:

@@ -33,6 +33,10 @@ class Interpreted:
 
         Tables that are updated are returned, not changed in place.
         """
+        return self.call(given)
+
+    def call(self, given: Mapping[str, object]) -> Any:
+        """Run the program on the tables given by name."""
         found = self.meant(given)
         params = {p.name: p for p in self.graph.params}
         made = [self._tensor(params[name], found[name]) for name, _ in self.graph.outputs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -118,15 +118,33 @@ def makers(
 ) -> tuple[tuple[str, Callable[[], Array]], ...]:
     """Return, by name, what makes the arrays of :func:`allocate` at these sizes."""
     torch, found = torch_module(), []
+    where = torch.device(device)
     for output in outputs:
         shape = tuple(s.evaluate(sizes) for s in output.shape)
-        like = {"dtype": getattr(torch, output.dtype.numpy), "device": torch.device(device)}
+        kind = getattr(torch, output.dtype.numpy)
         if output.zeroed:
-            make = partial(torch.zeros, shape, **like)
+            make = partial(torch.zeros, shape, dtype=kind, device=where)
+        elif where.type == "cpu" and _lean() is not None:
+            make = partial(_lean(), shape, _strides(shape), kind)
         else:  # with strides it takes half the time
-            make = partial(torch.empty_strided, shape, _strides(shape), **like)
+            make = partial(torch.empty_strided, shape, _strides(shape), dtype=kind, device=where)
         found.append((output.array, make))
     return tuple(found)
+
+
+@cache
+def _lean() -> Any:
+    """Return what torch's own compiler makes tensors with, in half the time again; None where this
+    torch has no such function, or another one.
+    """
+    torch = torch_module()
+    try:
+        make = torch._C._dynamo.guards._empty_strided_cpu
+        x = make((2, 3), (3, 1), torch.float32)
+    except (AttributeError, TypeError, RuntimeError):
+        return None
+    right = type(x) is torch.Tensor and x.is_cpu and x.dtype is torch.float32
+    return make if right and x.shape == (2, 3) and x.stride() == (3, 1) else None
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:

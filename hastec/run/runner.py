@@ -12,7 +12,7 @@ from hastec.ir.arith import I32_MAX, NARROW_SIZE
 from hastec.ir.graph import Graph, Param
 from hastec.ir.kernel import Kernel
 from hastec.levels.protocol import Layout
-from hastec.run.again import Again, Bound, Launch, Memory
+from hastec.run.again import Again, Launch, Memory, steps
 from hastec.run.indices import IndexChecks
 from hastec.run.marks import Mark, mark_of
 from hastec.run.outputs import Output, allocate, makers, returned
@@ -125,27 +125,47 @@ class Runner:
         missing, of another type, shape or device, or not contiguous. On a GPU this enqueues work
         on the current stream and returns.
         """
-        key = self.memory.key(given)
-        again = self.memory.calls.get(key) if key is not None else None
+        return self.call(given)
+
+    def call(self, given: Mapping[str, Any]) -> Any:
+        """Run the program on the tables and sizes given by name."""
+        last = self.memory.last
+        if last is not None and last.fits(given):
+            return last.run(given)
+        again = self.memory.again(given)
         if again is not None:
-            return again.run(self.memory.arrays(given))
+            return again.run(given)
         arrays, sizes = self.taken(given)
         arrays.update(allocate(self.outputs, sizes, arrays, self.device))
         wide = needs_wide(arrays, sizes)
         kernels = [step.ready(sizes, wide) for step in self.steps]
         for kernel in kernels:
             kernel.launch(arrays, sizes, self.device)
+        key = self.memory.key(given)
         if key is not None:
-            self.memory.remember(key, self._again(kernels, sizes))
+            self.memory.remember(key, self._again(kernels, sizes, given))
         return returned(self.outputs, arrays, sizes)
 
-    def _again(self, kernels: list[Ready], sizes: Mapping[str, int]) -> Again:
-        """Return what calls with these sizes have in common."""
-        launches = [(k, x) for k in kernels if (x := k.launch_at(sizes)) is not None]
-        bound = tuple(Bound.of(x, self.arrays) for _, x in launches)
-        public = tuple(o.array for o in self.outputs if o.public)
-        scratch = (m for k, _ in launches for m in k.scratch.makers(sizes, self.device))
-        return Again(bound, (*makers(self.outputs, sizes, self.device), *scratch), public)
+    def _again(
+        self, kernels: list[Ready], sizes: Mapping[str, int], given: Mapping[str, Any]
+    ) -> Again:
+        """Return what calls like this one have in common."""
+        ready = [(k, x) for k in kernels if (x := k.launch_at(sizes)) is not None]
+        own = (m for k, _ in ready for m in k.scratch.makers(sizes, self.device))
+        made = (*makers(self.outputs, sizes, self.device), *own)
+        plain = self.memory.plain
+        order = [*self.arrays, *(p.array for p in plain), *(n for n, _ in made)]
+        places = {n: at for at, n in enumerate(order)}
+        names = self.memory.names
+        return Again(
+            self.memory.likes(given),
+            tuple(p.name for p in plain),
+            tuple((n, x) for n, x in given.items() if n not in names),
+            tuple(self.arrays.values()),
+            tuple(steps((x for _, x in ready), places)),
+            tuple(make for _, make in made),
+            tuple(places[o.array] for o in self.outputs if o.public),
+        )
 
     def taken(self, given: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         """Return the arrays and sizes of a call, checked."""

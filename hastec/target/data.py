@@ -17,7 +17,9 @@ class Target:
     ``lanes`` is the width of a warp (GPU) or of an f32 vector (CPU); ``units`` the number of
     multiprocessors or cores; ``memory`` and ``cache`` in bytes, ``bandwidth`` in bytes/s,
     ``issue`` in lane-instructions/s (GPU) or cycles/s of one core (CPU), ``flops`` the rate of
-    16-bit matrix products, ``launch`` the seconds a launch costs inside a captured graph.
+    16-bit matrix products, ``launch`` the seconds a launch costs inside a captured graph. A CPU
+    that ``gathers`` reads the lanes of a vector from scattered addresses, and those of any vector
+    under masks, with one instruction.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Target:
     threads: tuple[int, ...] = (1,)
     """Sizes of a program; (1,) where programs have no threads."""
     launch: float = 2e-6
+    gathers: bool = True
     slots: tuple[tuple[str, float], ...] = field(default=())
 
     def slot(self, operation: str, default: float = 1.0) -> float:
@@ -88,4 +91,4 @@ TARGETS: dict[str, Target] = {t.name: t for t in (SM80, SM90, SM100, GFX942, CPU
 def host_cpu(lanes: int = 16) -> Target:
     """Return the CPU target with this machine's number of usable cores."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return replace(CPU, units=count or 1, lanes=lanes)
+    return replace(CPU, units=count or 1, lanes=lanes, gathers=lanes >= 16)

@@ -177,4 +177,4 @@ def kind_of(schedule: Schedule) -> Hashable:
     """
     roles = {d.name: d.role for d in schedule.digits}
     axes = tuple((a.name, tuple(roles[d] for d, _ in a.digits)) for a in schedule.axes)
-    return axes, schedule.leads, schedule.dots, schedule.early
+    return axes, schedule.leads, schedule.dots, schedule.early, schedule.turns

@@ -32,7 +32,7 @@ SCRAPS = [
 ]
 SCHEDULE = (
     "threads 64; stages 3; digit m: grid; digit t: thread 32; axis m = 4*m + t; axis k = 0; "
-    "lead 12 over m, k; lead 3; dots 5, 6; early 7"
+    "turn n; lead 12 over m, k; lead 3; dots 5, 6; early 7"
 )
 
 

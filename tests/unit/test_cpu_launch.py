@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from llvmlite import binding
 
 from hastec.backends.cpu import team
 from hastec.backends.cpu.backend import Cpu
-from hastec.backends.cpu.load import AGAIN, LONG, TRIED, Loaded, _Kind
+from hastec.backends.cpu.load import AGAIN, LONG, NOTHING, TRIED, Loaded, _Kind
 from hastec.diag import InternalError
 from hastec.target import CPU
 from tests.unit.cpu_run import aligned, launch, launcher, on_cpu, rows
@@ -138,9 +139,45 @@ def test_what_threads_wait_with_is_text_for_any_processor(triple: str) -> None:
     ]
 
 
+def test_an_order_and_addresses_must_be_numbers() -> None:
+    launch = team.team().call
+    for wrong in (("x",), (1.5,), (1 << 70,)):
+        with pytest.raises((TypeError, OverflowError)):
+            launch(*wrong)
+    assert launch(0) == 0
+    run = launcher(rows())
+    assert isinstance(run, Loaded)
+    job = run._new((1, 1), (1, 1)).job
+    nothing: list[Any] = [None, None]
+    with pytest.raises(TypeError):
+        launch(job.alone, *nothing)
+
+
+def test_others_run_while_a_launch_does() -> None:
+    kernel, spans = rows(), list[tuple[float, float]]()
+    run = launcher(kernel, replace(CPU, units=1))
+    x = aligned(np.ones((1000, 500, 16), np.float32))
+    arrays = {"x": x, "y": aligned(np.zeros((1000, 500), np.float32))}
+
+    def work() -> None:
+        for _ in range(20):
+            start = time.perf_counter()
+            launch(run, kernel, arrays, {"M": 1000, "N": 500})
+            spans.append((start, time.perf_counter()))
+
+    thread = threading.Thread(target=work)
+    ticks = []
+    thread.start()
+    while thread.is_alive():
+        ticks.append(time.perf_counter())
+        time.sleep(1e-4)
+    middles = [(a + (b - a) / 4, b - (b - a) / 4) for a, b in spans]
+    assert any(a < t < b for a, b in middles for t in ticks)
+
+
 def kind(helpers: int = 1) -> _Kind:
     """Return launches nobody has run yet."""
-    return _Kind(b"", helpers)
+    return _Kind(NOTHING, helpers)
 
 
 def runs(launches: _Kind, shared: float, alone: float, count: int) -> list[bool]:
@@ -177,6 +214,12 @@ def test_short_launches_notice_that_threads_have_become_busy() -> None:
     assert all(runs(launches, 35e-6, 15e-6, AGAIN))
 
 
+def slept(seconds: float) -> int:
+    """Take that long."""
+    time.sleep(seconds)
+    return 1
+
+
 def test_launches_that_have_become_long_are_shared_again() -> None:
     kernel = rows()
     run = launcher(kernel, replace(CPU, units=2))
@@ -186,7 +229,7 @@ def test_launches_that_have_become_long_are_shared_again() -> None:
     launch(run, kernel, arrays, {"M": 8, "N": 4})
     (known,) = run.kinds.values()
     known.shared, known.alone, known.lonely, known.trial, known.left = 9e-6, 5e-6, True, False, 9
-    run.run = lambda *words: time.sleep(2 * LONG)
+    run.launch = lambda order, /, *addresses: slept(2 * LONG)
     launch(run, kernel, arrays, {"M": 8, "N": 4})
     assert known.left == 0
     assert not known.next() and known.trial

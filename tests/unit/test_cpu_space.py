@@ -11,8 +11,11 @@ from bench.cpu_cases import LINEAR, MATMUL
 from hastec.backends.cpu.backend import Cpu
 from hastec.driver import compile
 from hastec.ir.schedule import Schedule
+from hastec.lower.space import schedules
 from hastec.options import Options
 from hastec.plan import Plan
+from hastec.target import CPU
+from tests.unit.lower_help import PRODUCT, work
 
 OPTIONS = Options.from_environment({}, skip_cache=1)
 LANES = Cpu().lanes()
@@ -63,6 +66,22 @@ def test_rows_of_a_dense_product_share_columns() -> None:
     assert found["i"] >= 4 and found["j"] >= 2 * LANES, found
 
 
+def test_rows_of_different_lengths_take_turns() -> None:
+    """Rows of one entry and of sixty: walked together they would all be long."""
+    w = weight(2048, 512, 0.12)
+    w[torch.arange(2048) % 3 != 0, 1:] = 0.0
+    schedule = schedule_of(planned(LINEAR, W=w, b=torch.ones(2048), N=1))
+    assert schedule.turns and registers(schedule)["i"] >= 4, schedule
+
+
+def test_only_rows_whose_fibres_differ_take_turns() -> None:
+    """Columns of the other factor share the fibre of a row."""
+    for columns, turns in ((1, {("m_reg",)}), (16, set[tuple[str, ...]]())):
+        sizes = {"M": 64, "K": 64, "N": columns}
+        found = schedules(work(PRODUCT), CPU, sizes)
+        assert {s.turns for s in found if s.turns} == turns
+
+
 @pytest.mark.parametrize("columns", [1, 4, 16])
 def test_skewed_rows_are_not_walked_with_long_ones(columns: int) -> None:
     """One row in sixteen is full, the others have one entry: together they would all be long."""
@@ -71,7 +90,8 @@ def test_skewed_rows_are_not_walked_with_long_ones(columns: int) -> None:
     w[::16] = 1.0
     text = LINEAR.replace("sparse f32[M, K]", "f32[M, K] @ csr")
     plan = planned(text, W=w, b=torch.zeros(2048), N=columns)
-    assert registers(schedule_of(plan)).get("i", 1) < 16
+    schedule = schedule_of(plan)
+    assert schedule.turns or registers(schedule).get("i", 1) < 16
     x = torch.randn(256, columns)
     wanted = torch.nn.functional.silu(w.double() @ x.double())
     assert torch.allclose(plan(X=x).double(), wanted, atol=1e-4)

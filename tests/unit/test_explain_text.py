@@ -86,6 +86,15 @@ def test_a_schedule_in_words() -> None:
     )
 
 
+def test_rows_that_take_turns_in_words() -> None:
+    found = words(
+        "threads 1; digit m_prog: grid; digit W_1_step: loop; digit m_reg: reg 8; "
+        "axis m = 8*m_prog + m_reg; axis W.1 = W_1_step; turn m_reg; lead LEAD over k"
+    )
+    assert found[0] == "m: 8 in registers, over programs"
+    assert found[-1] == "sums of one m after the other"
+
+
 def test_a_schedule_of_tiles_in_words() -> None:
     found = words(
         "threads 256; digit m_prog: grid; digit m_tile: block 64; digit k_step: loop; "

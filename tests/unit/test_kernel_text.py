@@ -173,7 +173,15 @@ FULL = Schedule(
 )
 
 
-@pytest.mark.parametrize("schedule", [FULL, Schedule((), ()), replace(FULL, leads=(), stages=1)])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        FULL,
+        Schedule((), ()),
+        replace(FULL, leads=(), stages=1),
+        replace(FULL, turns=("odd name", "W.1.k")),
+    ],
+)
 def test_schedules_read_back(schedule: Schedule) -> None:
     text = show_schedule(schedule)
     assert "\n" not in text
