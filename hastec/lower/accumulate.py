@@ -85,10 +85,6 @@ def run(c: Context, cluster: Cluster) -> None:
             found = _both(c, found, made) if found else made
     if share is not None:
         found = reduce(partial(_both, c), split.parts(c, share, found))
-    _remember(c, found)
-
-
-def _remember(c: Context, found: Mapping[NodeId, Value]) -> None:
     for node, value in found.items():
         _remember(c, node, value)
 
