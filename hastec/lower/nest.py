@@ -151,12 +151,12 @@ def _open(
     exact = unit % step == 0
     if step > 1:
         if not exact:
-            start, inner = radix.own(c, axis)
-            exact = unit % (inner or step) == 0
             count = k.apply("add", count, k.const(step - 1, count.dtype))
-            if inner:
+            mine = radix.own(c, axis)
+            if mine is not None:
+                exact = unit % mine[1] == 0
                 most = count.bounds or c.k.size_bound
-                count = k.bounded(k.apply("sub", count, start), (0, most[1]))
+                count = k.bounded(k.apply("sub", count, mine[0]), (0, most[1]))
         trips = k.apply("div", count, k.const(step, count.dtype))
     if trips.digits:
         trips, exact = k.reduce("max", trips, trips.digits), False

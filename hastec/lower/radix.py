@@ -36,12 +36,12 @@ def span(c: Context, axis: Axis) -> int:
     return total
 
 
-def own(c: Context, axis: Axis) -> tuple[Value, int]:
+def own(c: Context, axis: Axis) -> tuple[Value, int] | None:
     """Return where the part of this program starts among those that share an axis, and how long a
-    part is: 0 if none share it.
+    part is; None if none share it.
     """
     for name, stride in axis.digits:
         at = c.schedule.digit(name)
         if at.role == "grid" and at.extent is not None:
             return c.k.value(c.k.form(c.k.coord(name)) * stride), stride
-    return c.k.const(0), 0
+    return None

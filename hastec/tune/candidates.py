@@ -95,7 +95,14 @@ def able(
     options = tile.options(graph, region, settled)
     found = [tuple(_of_formats(graph, region, settled, f, tile, limits, wide)) for f in options]
     some = sorted((f for f in found if f), key=lambda f: f[0].seconds)
-    return tuple(c for f in some[: limits.formats] for c in f)
+    # Whatever is predicted, nobody should be slower than without sparse formats.
+    kept = [f for n, f in enumerate(some) if n < limits.formats or _dense(f[0])]
+    return tuple(c for f in kept for c in f)
+
+
+def _dense(candidate: Candidate) -> bool:
+    """Whether every table of a candidate is stored whole."""
+    return all(fmt.dense for fmt in candidate.formats.values())
 
 
 def candidate_for(
@@ -133,10 +140,15 @@ def _of_formats(
 
 
 def spread(found: Sequence[Candidate], most: int) -> tuple[Candidate, ...]:
-    """Return at most ``most`` candidates that are cheap and differ, the cheapest first."""
+    """Return at most ``most`` candidates that are cheap and differ, the cheapest first.
+
+    Of all formats the cheapest is among them.
+    """
     left = sorted(found, key=lambda c: c.seconds)
-    taken: list[Candidate] = []
-    seen: Counter[Hashable] = Counter()
+    first = {str(c.choice.formats): c for c in reversed(left)}
+    taken = sorted(first.values(), key=lambda c: c.seconds)[:most]
+    left = [c for c in left if all(c is not t for t in taken)]
+    seen = Counter(x for c in taken for x in _likeness(c))
     while left and len(taken) < most:
         best = min(left, key=lambda c: _charged(c, seen))
         left.remove(best)

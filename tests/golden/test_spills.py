@@ -33,12 +33,10 @@ def test_no_example_spills(example: Example) -> None:
     } == {}
 
 
-def test_a_candidate_that_spills_is_passed_over() -> None:
+def test_rows_of_which_the_cheapest_schedule_is_tight_do_not_spill() -> None:
     options = Options.from_environment({}, skip_cache=True)
     plain = hastec.compile(ROWS, backend_name="triton", options=options)
     setup = replace(plain.setup, device=Device("cpu", SM90), backend=backend("triton", False))
     program = hastec.Program(plain.graph, setup)
     made = program.artefact_for({"M": 4096, "K": 4096, "N": 16}, build=True)
-    (decision,) = (d for d in made.graph.decisions if d.subject == "schedule of f_Y")
-    assert any("bytes a thread in memory" in why for _, why in decision.rejected)
     assert made.codes[0].facts["stack"] == "0"
