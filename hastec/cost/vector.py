@@ -159,7 +159,7 @@ class _Cycles:
             tail = body.guards / slot("width") or slot("tail")
             work.nested += tail if masked else 0.0
         if masked and uneven:
-            trips -= 0.5
+            trips -= min(0.5, trips / 2)  # many fibres may be empty
         if trips * body.instructions < WINDOW and not body.nested:
             work.join(body, trips)
             work.serial += trips * self.chain(loop)

@@ -82,6 +82,13 @@ def test_only_rows_whose_fibres_differ_take_turns() -> None:
         assert {s.turns for s in found if s.turns} == turns
 
 
+def test_a_loop_over_nothing_does_not_pay() -> None:
+    """Of an empty table columns lie along the lanes: a row takes what its store takes."""
+    plan = planned(LINEAR, W=weight(512, 512, 0.0), b=torch.ones(512), N=16)
+    found = registers(schedule_of(plan))
+    assert found.get("n", 1) >= 8 and found.get("W.1", 1) <= 4, found
+
+
 @pytest.mark.parametrize("columns", [1, 4, 16])
 def test_skewed_rows_are_not_walked_with_long_ones(columns: int) -> None:
     """One row in sixteen is full, the others have one entry: together they would all be long."""
