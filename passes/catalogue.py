@@ -89,10 +89,10 @@ PIECES = (4, 2, 1)
 
 def widths(columns: int) -> tuple[int, ...]:
     """Return the widths of pieces that rows of so many columns may be cut into: each a multiple of
-    the last, of which there are a power of two, at least 16.
+    the last, of which there are a power of two, 16 to 128: every row has a length for each.
     """
     count = 16
-    while columns > count * WIDEST:
+    while columns > count * WIDEST and count < 128:
         count *= 2
     least = -(-columns // (count * PIECE)) * PIECE
     return tuple(n * least for n in PIECES if n * least < columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +162,13 @@ def test_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_result_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Runner.__call__
+    honest = Runner.call
 
-    def dishonest(self: Runner, **given: object) -> Any:
-        found = honest(self, **given)
+    def dishonest(self: Runner, given: Mapping[str, Any]) -> Any:
+        found = honest(self, given)
         found[3, 2] += 1
         return found
 
-    monkeypatch.setattr(Runner, "__call__", dishonest)
+    monkeypatch.setattr(Runner, "call", dishonest)
     done = linear("--check")
     assert done.code == 1 and "error[HST6501]: Y[3, 2] is" in done.err

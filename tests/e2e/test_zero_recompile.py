@@ -196,8 +196,9 @@ def test_a_call_allocates_its_outputs_and_nothing_else(options: Options) -> None
     plan(X=x)
     with Watched() as watched:
         plan(X=x)
-    (made,) = (s for s in watched.seen if s not in ("detach", "alias"))
-    assert made in ("empty", "empty_strided")
+    # On a CPU outputs come from where no dispatch is seen.
+    made = [s for s in watched.seen if s not in ("detach", "alias")]
+    assert made in ([], ["empty"], ["empty_strided"])
 
 
 def test_a_call_neither_opens_files_nor_asks_the_cache(
