@@ -101,8 +101,9 @@ class Scratch:
             count = table.numel.evaluate(sizes)
             if table.access == "count":
                 key = count, device
-                mine = self.counters.setdefault(key, Counters(count, device))
-                found.append((table.name, mine.take))
+                if key not in self.counters:  # making some sets memory to 0 and waits for it
+                    self.counters[key] = Counters(count, device)
+                found.append((table.name, self.counters[key].take))
                 continue
             torch = torch_module()
             dtype = getattr(torch, table.dtype.numpy)

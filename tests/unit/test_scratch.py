@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from hastec.driver import compile
@@ -50,3 +51,19 @@ def test_calls_of_a_plan_that_shares_sums() -> None:
         assert y.item() == x.sum().item() and h.item() == x.max().item()
     kernels = [k.kernel for step in plan.run.steps for k in step.kernels]
     assert any(shared(k) for k in kernels)
+
+
+def test_counters_are_made_once() -> None:
+    """Setting them to 0 takes time and a wait: no launch does it again."""
+    at, sizes = work(SUM), {"N": 1 << 20}
+    kernels = (lower(at, s) for s in schedules(at, SM90, sizes))
+    scratch = Scratch(next(k for k in kernels if shared(k)))
+    scratch.makers(sizes, "cpu")
+    before = dict(scratch.counters)
+    scratch.makers(sizes, "cpu")
+    assert len(before) == 1
+    assert all(scratch.counters[key] is one for key, one in before.items())
+    # One that is thrown away would have been made all the same.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hastec.run.scratch.Counters", None)
+        scratch.makers(sizes, "cpu")
